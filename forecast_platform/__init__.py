@@ -1,0 +1,1 @@
+"""Daily demand forecasts and replenishment plans for every item at every location."""

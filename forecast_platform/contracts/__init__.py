@@ -1,0 +1,38 @@
+"""What every table is: columns, types, units, grain, key, expectations. Data, not behaviour."""
+
+from forecast_platform.contracts.core import Column, DType, Table, raw, rejected, validated
+from forecast_platform.contracts.derived import DERIVED, QUANTILES, quantile_name
+from forecast_platform.contracts.landed import LANDED
+
+__all__ = [
+    "DERIVED",
+    "LANDED",
+    "QUANTILES",
+    "Column",
+    "DType",
+    "Table",
+    "landed_table",
+    "quantile_name",
+    "raw",
+    "rejected",
+    "tables",
+    "validated",
+]
+
+
+def landed_table(name: str) -> Table:
+    """Contract of the landed table called `name`.
+
+    Raises:
+        KeyError: If a shop lands no such table.
+    """
+    for table in LANDED:
+        if table.name == name:
+            return table
+    raise KeyError(f"no landed table {name}; a shop lands {[t.name for t in LANDED]}")
+
+
+def tables() -> dict[str, Table]:
+    """Every table of the lake by name, stage by stage."""
+    staged = [stage(table) for table in LANDED for stage in (raw, validated, rejected)]
+    return {table.name: table for table in (*staged, *DERIVED)}

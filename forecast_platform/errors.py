@@ -1,0 +1,29 @@
+"""Errors a person can cause or mend. Each carries one sentence that says what to do."""
+
+
+class PlatformError(Exception):
+    """Base of every error that the command line shows as a sentence instead of a traceback."""
+
+
+class ConfigurationError(PlatformError):
+    """A setting, mapping file or option does not make sense."""
+
+
+class LandingError(PlatformError):
+    """A landed file cannot be read at all; the register of files keeps the reason."""
+
+
+class LakeError(PlatformError):
+    """A table is missing, of another version, or could not be written."""
+
+
+class ContractError(PlatformError):
+    """A frame does not have the columns and types that its table's contract promises."""
+
+
+class ModelError(PlatformError):
+    """A model is missing, unfitted or was asked for something it cannot do."""
+
+
+class HomeVersionError(PlatformError):
+    """The home folder was made by another version of the platform."""

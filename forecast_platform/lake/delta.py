@@ -1,0 +1,86 @@
+"""Delta commits: create, append, overwrite by predicate, retried when another process was first."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+from deltalake import DeltaTable, Schema, WriterProperties, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from forecast_platform.errors import LakeError
+
+_ATTEMPTS = 12
+_WRITER = WriterProperties(compression="SNAPPY")
+_CONFIGURATION = {
+    "delta.logRetentionDuration": "interval 7 days",
+    "delta.deletedFileRetentionDuration": "interval 1 days",
+    "delta.checkpointInterval": "20",
+}
+
+
+def exists(path: Path) -> bool:
+    """Whether a Delta table lies at `path`."""
+    return (path / "_delta_log").is_dir()
+
+
+def create(path: Path, frame: pl.DataFrame, partition_by: list[str], description: str) -> None:
+    """Create an empty table with the schema of `frame`, unless it is there."""
+    DeltaTable.create(
+        str(path),
+        schema=Schema.from_arrow(frame.to_arrow().schema),
+        mode="ignore",
+        partition_by=partition_by or None,
+        description=description,
+        configuration=_CONFIGURATION,
+    )
+
+
+def append(path: Path, frame: pl.DataFrame) -> None:
+    """Append `frame`, creating the table if needed."""
+    _commit(path, lambda: write_deltalake(
+        str(path), frame.to_arrow(), mode="append", configuration=_CONFIGURATION,
+        writer_properties=_WRITER,
+    ))  # fmt: skip
+
+
+def overwrite(path: Path, frame: pl.DataFrame, predicate: str | None) -> None:
+    """Replace the rows that meet `predicate` (all rows if None) by `frame`, in one commit."""
+
+    def write() -> None:
+        if frame.is_empty():
+            DeltaTable(str(path)).delete(predicate)
+        else:
+            write_deltalake(
+                str(path), frame.to_arrow(), mode="overwrite", predicate=predicate,
+                writer_properties=_WRITER,
+            )  # fmt: skip
+
+    _commit(path, write)
+
+
+def compact(path: Path) -> None:
+    """Merge small files, then delete files no snapshot of the last day needs."""
+    table = DeltaTable(str(path))
+    table.optimize.compact()
+    table.vacuum(dry_run=False)
+
+
+def _commit(path: Path, write: Callable[[], None]) -> None:
+    for attempt in range(_ATTEMPTS):
+        try:
+            return write()
+        except CommitFailedError as error:
+            if attempt == _ATTEMPTS - 1:
+                raise LakeError(
+                    f"{path.name} is being written by others without pause; run again later."
+                ) from error
+            time.sleep(random.uniform(0, 0.05) * 2**min(attempt, 5))
+        except TableNotFoundError as error:
+            raise LakeError(f"There is no table {path.name} under {path.parent}.") from error
+        except (DeltaError, OSError) as error:
+            raise LakeError(f"{path.name} could not be written: {error}") from error
+    return None

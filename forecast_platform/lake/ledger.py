@@ -1,0 +1,60 @@
+"""What each table's day holds and what it was made from, as fingerprints.
+
+One row per publication: table, day, fingerprint of the content, fingerprint of the inputs at the
+time, and a sequence that only grows. The newest row of a (table, day) counts; older rows tell what
+changed. Whole tables have the day WHOLE. Does not belong here: who depends on whom
+(`incremental.py`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from pathlib import Path
+
+import polars as pl
+
+from forecast_platform.lake import delta
+
+WHOLE = dt.date(1, 1, 1)
+"""The day under which a table without business days is recorded."""
+
+SCHEMA = pl.Schema(
+    {
+        "table": pl.String(),
+        "day": pl.Date(),
+        "content": pl.Int64(),
+        "inputs": pl.Int64(),
+        "rows": pl.Int64(),
+        "sequence": pl.Int64(),
+    }
+)
+
+
+class Ledger:
+    """The publications of one lake, an append-only Delta table."""
+
+    def __init__(self, root: Path) -> None:
+        self._path = root / "_ledger"
+
+    def append(self, table: str, entries: pl.DataFrame) -> None:
+        """Record publications of `table`: columns day, content, inputs (null: nothing), rows."""
+        rows = entries.with_columns(
+            table=pl.lit(table), sequence=pl.lit(time.time_ns() // 1000, dtype=pl.Int64)
+        )
+        delta.append(self._path, rows.select(pl.col(n).cast(d) for n, d in SCHEMA.items()))
+
+    def history(self) -> pl.DataFrame:
+        """All publications, in the order they were made."""
+        if not delta.exists(self._path):
+            return pl.DataFrame(schema=SCHEMA)
+        return pl.read_delta(str(self._path)).sort("sequence", maintain_order=True)
+
+    def current(self) -> pl.DataFrame:
+        """The newest publication of every table and day."""
+        return self.history().unique(["table", "day"], keep="last", maintain_order=True)
+
+    def compact(self) -> None:
+        """Merge the small files that publications leave behind."""
+        if delta.exists(self._path):
+            delta.compact(self._path)

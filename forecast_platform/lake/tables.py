@@ -1,0 +1,236 @@
+"""Tables of the lake: create from contract, replace days, scan, maintain.
+
+Every publication goes through `Lake`: it writes the rows in one Delta commit and then records the
+fingerprint of each day in the ledger. A process killed between the two leaves the older fingerprint,
+so the day counts as not done and is made again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+from deltalake import DeltaTable
+from filelock import FileLock
+
+from forecast_platform.contracts import Table
+from forecast_platform.errors import HomeVersionError, LakeError
+from forecast_platform.lake import delta
+from forecast_platform.lake.ledger import WHOLE, Ledger
+from forecast_platform.lake.schema import MONTH, conform, month_of, polars_schema
+
+LAYOUT = 1
+"""Version of the folder layout; raised when an older home can no longer be read."""
+
+
+class Lake:
+    """The Delta tables under one folder.
+
+    Args:
+        root: Folder of the lake; made if it is not there.
+
+    Raises:
+        HomeVersionError: If the folder was written by a version with another layout.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.ledger = Ledger(root)
+        _check_layout(root)
+
+    def path(self, table: Table) -> Path:
+        """Folder of the Delta table."""
+        return self.root / table.name
+
+    def ensure(self, table: Table) -> None:
+        """Create the table from its contract if it is not there."""
+        if delta.exists(self.path(table)):
+            return
+        with self._lock(table):
+            empty = _stored(pl.DataFrame(schema=polars_schema(table)), table)
+            delta.create(
+                self.path(table), empty, [MONTH] if table.day else [], table.description[:250]
+            )
+
+    def scan(
+        self, table: Table, first: dt.date | None = None, last: dt.date | None = None
+    ) -> pl.LazyFrame:
+        """A snapshot of the table's rows with `first` <= day <= `last`; empty if never written."""
+        schema = polars_schema(table)
+        if not delta.exists(self.path(table)):
+            return pl.LazyFrame(schema=schema)
+        frame = pl.scan_delta(str(self.path(table)))
+        if table.day:
+            day = pl.col(table.day)
+            if first is not None:
+                frame = frame.filter(pl.col(MONTH) >= f"{first:%Y-%m}", day >= first)
+            if last is not None:
+                frame = frame.filter(pl.col(MONTH) <= f"{last:%Y-%m}", day <= last)
+        return frame.select(schema.names())
+
+    def version(self, table: Table) -> int:
+        """Delta version of the table, -1 if it was never written."""
+        path = self.path(table)
+        return int(DeltaTable(str(path)).version()) if delta.exists(path) else -1
+
+    def replace_days(
+        self,
+        table: Table,
+        frame: pl.DataFrame,
+        days: Sequence[dt.date],
+        inputs: Mapping[dt.date, int] | None = None,
+    ) -> None:
+        """Replace whole days of the table, in one commit.
+
+        Args:
+            table: Contract with a business-day column.
+            frame: All rows of those days, and of no other day.
+            days: The days replaced; a day without rows in `frame` becomes empty.
+            inputs: Fingerprint of what each day was made from.
+
+        Raises:
+            ContractError: If the frame does not fit the contract.
+            LakeError: If the frame holds other days, or the commit fails.
+        """
+        if not days:
+            return
+        rows = conform(frame, table)
+        assert table.day is not None
+        strangers = set(rows[table.day].unique().to_list()) - set(days)
+        if strangers:
+            raise LakeError(f"{table.name}: rows of {sorted(strangers)[:3]} are not being replaced.")
+        self.ensure(table)
+        with self._lock(table):
+            predicate = _spans_predicate(table.day, days)
+            delta.overwrite(self.path(table), _stored(rows, table), predicate)
+            self.ledger.append(table.name, _fingerprints(rows, table, days, inputs))
+
+    def replace_all(self, table: Table, frame: pl.DataFrame, inputs: int | None = None) -> None:
+        """Replace a whole table, in one commit."""
+        rows = conform(frame, table)
+        self.ensure(table)
+        with self._lock(table):
+            delta.overwrite(self.path(table), _stored(rows, table), None)
+            self.ledger.append(table.name, _whole_fingerprint(rows, inputs))
+
+    def replace_files(
+        self,
+        table: Table,
+        frame: pl.DataFrame,
+        files: Sequence[str],
+        days: Sequence[dt.date] | None,
+    ) -> None:
+        """Replace the rows of some landed files, in one commit.
+
+        Args:
+            table: Contract of a raw table.
+            frame: All rows of those files.
+            files: Files whose earlier rows go.
+            days: Business days that change; None for tables without business days.
+        """
+        rows = conform(frame, table)
+        self.ensure(table)
+        with self._lock(table):
+            if self._holds(table, files):
+                names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
+                delta.overwrite(self.path(table), _stored(rows, table), f"file IN ({names})")
+            elif not rows.is_empty():
+                delta.append(self.path(table), _stored(rows, table))
+            if days is None:
+                whole = self.scan(table).collect()
+                self.ledger.append(table.name, _whole_fingerprint(whole, None))
+            elif days:
+                changed = self.scan(table, min(days), max(days)).collect()
+                self.ledger.append(table.name, _fingerprints(changed, table, days, None))
+
+    def maintain(self) -> list[str]:
+        """Compact and vacuum every table; returns their names."""
+        names = sorted(p.parent.name for p in self.root.glob("*/_delta_log"))
+        for name in names:
+            with FileLock(self.root / "_locks" / f"{name}.lock"):
+                delta.compact(self.root / name)
+        return names
+
+    def _holds(self, table: Table, files: Sequence[str]) -> bool:
+        return not self.scan(table).filter(pl.col("file").is_in(files)).head(1).collect().is_empty()
+
+    @contextmanager
+    def _lock(self, table: Table) -> Iterator[None]:
+        folder = self.root / "_locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{table.name}.lock"):
+            yield
+
+
+def _check_layout(root: Path) -> None:
+    marker = root / "_layout"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if not marker.exists():
+            if any(root.glob("*/_delta_log")):
+                raise HomeVersionError(
+                    f"{root} was written before layouts had a version. Move it away and run "
+                    "again: every table is rebuilt from the landing folder."
+                )
+            marker.write_text(f"{LAYOUT}\n")
+        found = marker.read_text().strip()
+    except OSError as error:
+        raise LakeError(f"The lake {root} cannot be used: {error}.") from error
+    if found != str(LAYOUT):
+        raise HomeVersionError(
+            f"{root} has layout {found}, this version reads layout {LAYOUT}. Move it away and run "
+            "again: every table is rebuilt from the landing folder."
+        )
+
+
+def _stored(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
+    if table.day is None:
+        return rows
+    return rows.with_columns(month_of(pl.col(table.day)))
+
+
+def _spans_predicate(day: str, days: Sequence[dt.date]) -> str:
+    spans: list[list[dt.date]] = []
+    for value in sorted(set(days)):
+        if spans and (value - spans[-1][1]).days == 1:
+            spans[-1][1] = value
+        else:
+            spans.append([value, value])
+    return " OR ".join(
+        f"({day} >= '{first}' AND {day} <= '{last}')" for first, last in spans
+    )
+
+
+def _fingerprints(
+    rows: pl.DataFrame,
+    table: Table,
+    days: Sequence[dt.date],
+    inputs: Mapping[dt.date, int] | None,
+) -> pl.DataFrame:
+    """Fingerprint of each day: the wrapped sum of its rows' hashes, whatever their order."""
+    wanted = sorted(set(days))
+    asked = pl.DataFrame(
+        {"day": wanted, "inputs": [(inputs or {}).get(day) for day in wanted]},
+        schema={"day": pl.Date, "inputs": pl.Int64},
+    )
+    found = (
+        rows.select(pl.col(table.day or "").alias("day"), hash=rows.hash_rows(seed=LAYOUT))
+        .group_by("day")
+        .agg(pl.col("hash").sum().reinterpret(signed=True).alias("content"), rows=pl.len())
+    )
+    return asked.join(found, on="day", how="left").with_columns(
+        pl.col("content", "rows").fill_null(0)
+    )
+
+
+def _whole_fingerprint(rows: pl.DataFrame, inputs: int | None) -> pl.DataFrame:
+    content = rows.hash_rows(seed=LAYOUT).sum() if not rows.is_empty() else 0
+    return pl.DataFrame(
+        {"day": [WHOLE], "content": [content], "inputs": [inputs], "rows": [rows.height]},
+        schema={"day": pl.Date, "content": pl.UInt64, "inputs": pl.Int64, "rows": pl.Int64},
+    ).with_columns(pl.col("content").reinterpret(signed=True))
+
+

@@ -1,0 +1,149 @@
+"""Typed settings; the only reader of environment variables.
+
+A value comes from `FORECAST_PLATFORM_<NAME>` in the environment, else from `settings.toml` in the
+home folder, else from the default below.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from forecast_platform.errors import ConfigurationError
+
+_PREFIX = "FORECAST_PLATFORM_"
+
+
+def home_folder() -> Path:
+    """The folder that holds all state: `FORECAST_PLATFORM_HOME`, by default ./home."""
+    return Path(os.environ.get(f"{_PREFIX}HOME", "home")).expanduser().absolute()
+
+
+class Settings(BaseSettings):
+    """Everything a shop can set. Days are calendar days, money is in `currency`."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True)
+
+    home: Path = Field(default_factory=home_folder, description="Folder of all state.")
+    currency: str = Field("USD", description="Currency of every amount.")
+    timezone: str = Field("UTC", description="Time zone of business days and schedules.")
+    country: str = Field("US", description="Country of holidays where a location names none.")
+    start_date: dt.date = Field(dt.date(2024, 1, 1), description="First business day.")
+    end_date: dt.date | None = Field(None, description="Last business day of a closed history.")
+
+    horizon_days: int = Field(28, ge=1, le=365, description="Days forecast ahead.")
+    models: tuple[str, ...] = Field(
+        ("seasonal_naive", "arima", "lstm"), description="Families that are trained."
+    )
+    backtest_origins: int = Field(3, ge=1, description="Rolling origins at each training cutoff.")
+    training_days: int = Field(730, ge=56, description="Days of history a model is trained on.")
+    sample_paths: int = Field(200, ge=20, description="Sample paths per series.")
+    seed: int = Field(7, description="Seed of everything random.")
+
+    service_level: float = Field(0.95, gt=0.5, lt=1, description="Cycle service level aimed at.")
+    holding_rate: float = Field(0.25, gt=0, description="Holding cost per year, share of cost.")
+    order_cost: float = Field(5.0, gt=0, description="Fixed cost of an order line.")
+    cost_share: float = Field(0.7, gt=0, lt=1, description="Unit cost as share of price if unknown.")
+    lead_time_days: float = Field(7, ge=0, description="Lead time where no supplier is known.")
+    lead_time_std_days: float = Field(1, ge=0, description="Its standard deviation.")
+    review_days: int = Field(7, ge=1, description="Review period where no supplier is known.")
+    min_order_quantity: float = Field(1, ge=0, description="MOQ where no supplier is known.")
+    pack_size: float = Field(1, gt=0, description="Pack where no supplier is known.")
+
+    settle_seconds: float = Field(2.0, ge=0, description="A younger file may still be written.")
+    landing_batch_files: int = Field(500, ge=1, description="Files landed by one run at most.")
+    retention_days: int = Field(90, ge=1, description="Days that finished runs are kept.")
+    webhook_url: str | None = Field(None, description="Address told about failed runs.")
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1,
+                         description="Processes for work per series.")  # fmt: skip
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first, then the home folder's file."""
+        toml = TomlConfigSettingsSource(settings_cls, home_folder() / "settings.toml")
+        return init_settings, env_settings, toml
+
+    @property
+    def landing(self) -> Path:
+        """Folder into which files are landed, one sub-folder per table."""
+        return self.home / "landing"
+
+    @property
+    def lake(self) -> Path:
+        """Folder of the Delta tables."""
+        return self.home / "lake"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Folder of Dagster's instance."""
+        return self.home / "dagster"
+
+    @property
+    def mlflow_home(self) -> Path:
+        """Folder of MLflow's database and artifacts."""
+        return self.home / "mlflow"
+
+    @property
+    def data_docs(self) -> Path:
+        """Folder of the Great Expectations Data Docs."""
+        return self.home / "data_docs"
+
+
+@lru_cache
+def settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        ConfigurationError: If a value does not fit; names the setting and what was expected.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']} (got {e['input']!r})"
+            for e in error.errors()
+        )
+        raise ConfigurationError(
+            f"Settings do not fit: {problems}. Mend {_PREFIX}* or {home_folder()}/settings.toml."
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{home_folder()}/settings.toml is not TOML: {error}") from error
+
+
+def save_settings(home: Path, values: dict[str, Any]) -> None:
+    """Merge `values` into the home folder's settings.toml (strings, numbers, dates, lists)."""
+    path = home / "settings.toml"
+    known = tomllib.loads(path.read_text()) if path.exists() else {}
+    merged = {**known, **values}
+
+    def literal(value: Any) -> str:
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, dt.date | int | float):
+            return str(value)
+        if isinstance(value, list | tuple):
+            return "[" + ", ".join(literal(v) for v in value) + "]"
+        return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    home.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{k} = {literal(v)}\n" for k, v in sorted(merged.items())))
+    settings.cache_clear()

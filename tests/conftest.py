@@ -1,0 +1,19 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REAL_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the public retail data sets, or a skip where they were not downloaded."""
+    folder = Path(os.environ.get("FORECAST_PLATFORM_REAL_DATA", REAL_DATA))
+    if not folder.is_dir():
+        pytest.skip(f"no public data sets under {folder}: set FORECAST_PLATFORM_REAL_DATA")
+    return folder
