@@ -122,6 +122,47 @@ class Panel:
         )
 
 
+@dataclass(frozen=True)
+class Index:
+    """Where each row of a long frame lies in the wide arrays.
+
+    Attributes:
+        keys: `item_id` and `location_id` of the N series, sorted.
+        series: (rows,) position of each row's series in `keys`.
+        day: (rows,) days from the first day to each row's day.
+    """
+
+    keys: pl.DataFrame
+    series: NDArray[np.int64]
+    day: NDArray[np.int64]
+
+
+def index_rows(frame: pl.DataFrame, first: dt.date) -> Index:
+    """Find the series and days of a long frame, whatever the order of its rows.
+
+    Args:
+        frame: Columns `item_id`, `location_id`, `date`.
+        first: Day 0.
+    """
+    items = frame["item_id"].unique().sort()
+    locations = frame["location_id"].unique().sort()
+    # Codes in sorted order instead of a join on strings: three times faster.
+    code = (
+        frame["item_id"].cast(pl.Enum(items)).to_physical().cast(pl.Int64) * len(locations)
+        + frame["location_id"].cast(pl.Enum(locations)).to_physical()
+    )
+    codes = code.unique().sort()
+    present = codes.to_numpy()
+    keys = pl.DataFrame(
+        {
+            "item_id": items.gather(present // max(len(locations), 1)),
+            "location_id": locations.gather(present % max(len(locations), 1)),
+        }
+    )
+    day = frame["date"].cast(pl.Int32).cast(pl.Int64) - (first - dt.date(1970, 1, 1)).days
+    return Index(keys, np.searchsorted(present, code.to_numpy()), day.to_numpy())
+
+
 def from_long(
     frame: pl.DataFrame,
     *,
@@ -147,31 +188,26 @@ def from_long(
         The panel; days without a row are NaN and not available.
     """
     frame = frame.filter(pl.col("date").is_between(first, last))
-    keys = frame.select("item_id", "location_id").unique().sort("item_id", "location_id")
-    keys = keys.with_columns(series=pl.int_range(pl.len(), dtype=pl.Int64))
-    rows = frame.join(keys, on=["item_id", "location_id"], how="left").select(
-        "series",
-        "is_available",
-        pl.col("date").cast(pl.Int32) - (first - dt.date(1970, 1, 1)).days,
-        *dict.fromkeys((demand, *past, *static)),
-    )
-    shape = (keys.height, (last - first).days + 1)
-    at = rows["series"].to_numpy(), rows["date"].to_numpy()
+    index = index_rows(frame, first)
+    shape = (index.keys.height, (last - first).days + 1)
+    at = index.series * shape[1] + index.day
 
     def wide(name: str) -> FloatArray:
         values = np.full(shape, np.nan, dtype=np.float32)
-        values[at] = rows[name].cast(pl.Float32).to_numpy()
+        values.reshape(-1)[at] = frame[name].cast(pl.Float32).to_numpy()
         return values
 
     available = np.zeros(shape, dtype=np.bool_)
-    available[at] = rows["is_available"].to_numpy()
-    latest = rows.sort("date").group_by("series", maintain_order=False).last().sort("series")
+    available.reshape(-1)[at] = frame["is_available"].to_numpy()
+    latest = np.empty(shape[0], dtype=np.int64)
+    order = np.argsort(index.day, kind="stable")
+    latest[index.series[order]] = order
     return Panel(
-        items=keys["item_id"].to_numpy().astype(object),
-        locations=keys["location_id"].to_numpy().astype(object),
+        items=index.keys["item_id"].to_numpy().astype(object),
+        locations=index.keys["location_id"].to_numpy().astype(object),
         first_day=first,
         demand=wide(demand),
         available=available,
         past={name: wide(name) for name in past},
-        static={name: latest[name].to_numpy().astype(object) for name in static},
+        static={name: frame[name].gather(latest).to_numpy().astype(object) for name in static},
     )

@@ -12,6 +12,7 @@ import tomllib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -81,6 +82,16 @@ class Settings(BaseSettings):
         """Environment first, then the home folder's file."""
         toml = TomlConfigSettingsSource(settings_cls, home_folder() / "settings.toml")
         return init_settings, env_settings, toml
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of business days."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def retention(self) -> dt.timedelta:
+        """How long finished runs are kept."""
+        return dt.timedelta(days=self.retention_days)
 
     @property
     def landing(self) -> Path:

@@ -2,7 +2,9 @@
 
 from forecast_platform.contracts.core import Column, DType, Table, raw, rejected, validated
 from forecast_platform.contracts.derived import DERIVED, QUANTILES, quantile_name
+from forecast_platform.contracts.features import FEATURES
 from forecast_platform.contracts.landed import LANDED
+from forecast_platform.contracts.plan import REPLENISHMENT_PLAN
 
 __all__ = [
     "DERIVED",
@@ -35,4 +37,5 @@ def landed_table(name: str) -> Table:
 def tables() -> dict[str, Table]:
     """Every table of the lake by name, stage by stage."""
     staged = [stage(table) for table in LANDED for stage in (raw, validated, rejected)]
-    return {table.name: table for table in (*staged, *DERIVED)}
+    derived = (*DERIVED, FEATURES, REPLENISHMENT_PLAN)
+    return {table.name: table for table in (*staged, *derived)}

@@ -1,7 +1,205 @@
-"""Contract of the replenishment plan."""
+"""Contract of the replenishment plan and the reason codes on its lines."""
 
 from __future__ import annotations
 
-from forecast_platform.contracts.core import Table
+from enum import StrEnum
 
-REPLENISHMENT_PLAN: Table | None = None
+from forecast_platform.contracts.core import Column, DType, Table
+
+
+class ReasonCode(StrEnum):
+    """Why a plan line says what it says; a line carries one decision code and any others.
+
+    Attributes:
+        meaning: The code in a sentence.
+    """
+
+    meaning: str
+
+    def __new__(cls, code: str, meaning: str) -> ReasonCode:
+        """A code with its meaning."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    BELOW_REORDER_POINT = (
+        "BELOW_REORDER_POINT",
+        "Order: the inventory position is at or below the reorder point.",
+    )
+    ABOVE_REORDER_POINT = (
+        "ABOVE_REORDER_POINT",
+        "No order: the inventory position lasts until an order of the next review arrives.",
+    )
+    NO_DEMAND = "NO_DEMAND", "No order: no demand is expected."
+    NO_FORECAST = (
+        "NO_FORECAST",
+        "No quantity: the series has no forecast or no lead-time demand at this origin.",
+    )
+    INVALID_FORECAST = (
+        "INVALID_FORECAST",
+        "No quantity: the forecast has gaps, or values that are not finite or are negative.",
+    )
+
+    RAISED_TO_MOQ = "RAISED_TO_MOQ", "The quantity was raised to the supplier's minimum."
+    ROUNDED_TO_PACKS = "ROUNDED_TO_PACKS", "The quantity was rounded up to whole packs."
+    EOQ_CAPPED = "EOQ_CAPPED", "The economic order quantity was cut to the longest cover allowed."
+    EXCEEDS_MAX_COVER = (
+        "EXCEEDS_MAX_COVER",
+        "Minimum or pack buy more than the longest cover allowed: a planner has to decide.",
+    )
+    STOCKOUT_BEFORE_RECEIPT = (
+        "STOCKOUT_BEFORE_RECEIPT",
+        "Stock is expected to run out before an order sent now can arrive.",
+    )
+
+    STOCK_SIMULATED = (
+        "STOCK_SIMULATED",
+        "No stock count: the position comes from replaying the policy over past demand.",
+    )
+    STOCK_MISSING = (
+        "STOCK_MISSING",
+        "This series has no recent stock count although others have one.",
+    )
+    STOCK_STALE = "STOCK_STALE", "The stock count is older than the plan's day."
+    NEGATIVE_STOCK = "NEGATIVE_STOCK", "Stock was counted below zero and is taken as zero."
+    LATE_DELIVERY = "LATE_DELIVERY", "An open purchase order is past its expected date."
+    DELIVERY_OVERDUE = (
+        "DELIVERY_OVERDUE",
+        "An open purchase order is so late that it is not counted any more.",
+    )
+    ARRIVES_TOO_LATE = (
+        "ARRIVES_TOO_LATE",
+        "An open purchase order arrives after the protection period and is not counted.",
+    )
+
+    NO_SUPPLIER = "NO_SUPPLIER", "No supplier is known for the item."
+    TERMS_FROM_SETTINGS = (
+        "TERMS_FROM_SETTINGS",
+        "The supplier's terms are not known: lead time, minimum and pack come from settings.",
+    )
+    TERMS_INVALID = "TERMS_INVALID", "A supplier's term makes no sense and was replaced."
+    TERMS_CHANGED = (
+        "TERMS_CHANGED",
+        "Lead time or review period changed since the forecast was issued; the forecast's hold.",
+    )
+    COST_ESTIMATED = "COST_ESTIMATED", "Unit cost is estimated from the price."
+    COST_UNKNOWN = (
+        "COST_UNKNOWN",
+        "Neither cost nor price is known: no economic order quantity, no value.",
+    )
+    PRICE_UNKNOWN = "PRICE_UNKNOWN", "No price is known: the margin at risk cannot be told."
+    FALLBACK_MODEL = "FALLBACK_MODEL", "A simpler model answered than the champion."
+    NO_HISTORY = "NO_HISTORY", "No day of known demand in the look-back."
+
+
+def _units(name: str, description: str, minimum: float | None = 0, required: bool = True) -> Column:
+    return Column(name, DType.FLOAT, description, "units", required, minimum)
+
+
+def _money(name: str, description: str) -> Column:
+    return Column(name, DType.FLOAT, description, "currency", False, 0)
+
+
+def _days(name: str, description: str, required: bool = True) -> Column:
+    return Column(name, DType.INT, description, "days", required, 0)
+
+
+_KEYS = (
+    Column("plan_id", DType.STRING, "Identifier of the line: date/item/location."),
+    Column("date", DType.DATE, "Run date: the plan rests on the close of this day."),
+    Column("item_id", DType.STRING, "Item."),
+    Column("location_id", DType.STRING, "Location."),
+    Column("supplier_id", DType.STRING, "Supplier; empty where none is known.", required=False),
+    Column("revision", DType.INT, "0 as first issued, then the number of restatements.", minimum=0),
+    Column(
+        "status",
+        DType.STRING,
+        "Where the line is in its workflow.",
+        allowed=("proposed", "approved", "confirmed", "closed"),
+    ),
+)
+_POSITION = (
+    _units("on_hand", "Units on hand at close."),
+    _units("reserved", "Units on hand that are promised."),
+    _units("on_order", "Open order units expected within the protection period."),
+    _units("late_units", "Overdue open order units that are still counted."),
+    _units("uncounted_units", "Open order units too far away, or too long overdue, to count."),
+    _units("inventory_position", "on_hand - reserved + on_order + late_units.", None),
+    Column(
+        "position_source",
+        DType.STRING,
+        "Whether stock was counted or simulated.",
+        allowed=("counted", "simulated"),
+    ),
+    Column("stock_date", DType.DATE, "Day of the stock count.", required=False),
+    Column("days_of_cover", DType.FLOAT, "Days the inventory position lasts, 999 at most.", "days",
+           False, 0, 999),
+    Column("stockout_date", DType.DATE, "First day on which expected demand exceeds on-hand stock "
+           "and dated receipts; empty if none within 999 days.", required=False),
+)  # fmt: skip
+_DEMAND = (
+    _days("lead_time_days", "Whole days from order to receipt."),
+    _days("review_days", "Days between two chances to order."),
+    _days("protection_days", "Lead time plus review period."),
+    _units("lead_time_demand", "Expected demand in the lead time.", required=False),
+    _units("protection_demand", "Expected demand in the protection period.", required=False),
+    _units("protection_std", "Standard deviation of it.", required=False),
+)
+_POLICY = (
+    Column("policy", DType.STRING, "Ordering policy.", allowed=("(R,s,S)",)),
+    Column("abc_class", DType.STRING, "Class by annual value.", allowed=("A", "B", "C")),
+    Column("xyz_class", DType.STRING, "Class by variation of demand.", allowed=("X", "Y", "Z")),
+    Column("service_level", DType.FLOAT, "Cycle service level aimed at.", "share", True, 0, 1),
+    _units("safety_stock", "Stock against the spread of demand and lead time.", required=False),
+    _units("reorder_point", "protection_demand + safety_stock.", required=False),
+    _units("eoq", "Economic order quantity.", required=False),
+    _units("order_up_to_level", "reorder_point + economic order quantity, capped.", required=False),
+    Column(
+        "parameter_source",
+        DType.STRING,
+        "Where the terms come from: supplier's terms for the item, supplier's, or settings.",
+        allowed=("supplier_item", "supplier", "settings"),
+    ),
+    _money("annual_value", "Trailing demand at unit cost, per year."),
+    _money("unit_cost", "Purchase cost per unit."),
+)
+_CONSTRAINTS = (
+    _units("min_order_quantity", "Smallest order."),
+    _units("pack_size", "Units per pack."),
+)
+_DECISION = (
+    _units("raw_quantity", "order_up_to_level - inventory_position, before rounding.",
+           required=False),
+    _units("order_quantity", "Units to order, whole packs; empty if no quantity can be told.",
+           required=False),
+    Column("order_date", DType.DATE, "Day to send the order; empty without one.", required=False),
+    Column("latest_order_date", DType.DATE, "Last day to order before the stock-out; the order "
+           "date if that has passed.", required=False),
+    Column("expected_receipt_date", DType.DATE, "Day the order arrives.", required=False),
+    Column("cover_bought_days", DType.FLOAT, "Days of cover the order adds.", "days", False, 0),
+    _money("order_value", "Order quantity at unit cost."),
+    _money("margin_at_risk", "Expected margin lost in the protection period without the order."),
+    Column("priority_score", DType.FLOAT, "Margin at risk per unit of money ordered.", "", False,
+           0),
+    Column("feasible", DType.BOOL, "The quantity meets every constraint."),
+    Column("reason_codes", DType.STRING, "Reason codes, joined by commas: "
+           + " ".join(f"{code}: {code.meaning}" for code in ReasonCode)),
+)  # fmt: skip
+_LINEAGE = (
+    Column("origin", DType.DATE, "Origin of the forecast; empty without one.", required=False),
+    Column("model", DType.STRING, "Model family of the forecast.", required=False),
+    Column("model_version", DType.STRING, "Registered version.", required=False),
+    Column("training_cutoff", DType.DATE, "Last day it was trained on.", required=False),
+)
+
+REPLENISHMENT_PLAN = Table(
+    name="replenishment_plan",
+    description="What to order after the close of a day, for every item at every location on "
+    "offer, with the numbers it rests on.",
+    grain="one row per run date, item and location",
+    key=("date", "item_id", "location_id"),
+    day="date",
+    group="replenishment",
+    columns=(*_KEYS, *_POSITION, *_DEMAND, *_POLICY, *_CONSTRAINTS, *_DECISION, *_LINEAGE),
+)

@@ -1,0 +1,21 @@
+"""What Dagster loads."""
+
+import dagster as dg
+
+from forecast_platform.defs.assets import ASSETS
+from forecast_platform.defs.checks import up_to_date
+from forecast_platform.defs.jobs import JOBS
+from forecast_platform.defs.resources import HomeResource
+from forecast_platform.defs.schedules import SCHEDULES
+from forecast_platform.defs.sensors import SENSORS
+
+defs = dg.Definitions(
+    assets=ASSETS,
+    asset_checks=[up_to_date],
+    jobs=JOBS,
+    schedules=SCHEDULES,
+    sensors=SENSORS,
+    resources={"home": HomeResource()},
+    # Steps share one process: a step of its own costs seconds of imports (docs/decisions).
+    executor=dg.in_process_executor,
+)

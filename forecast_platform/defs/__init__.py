@@ -1,0 +1,1 @@
+"""Everything Dagster sees; the only room that imports Dagster, and one without arithmetic."""

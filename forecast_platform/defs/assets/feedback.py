@@ -1,0 +1,61 @@
+"""Feedback: accuracy of issued forecasts, and records that rest on older data than is known now."""
+
+import dagster as dg
+import polars as pl
+
+from forecast_platform.contracts import tables
+from forecast_platform.defs.assets.cleaned import _HOME
+from forecast_platform.defs.automation import FOLLOW_DATA
+from forecast_platform.defs.metadata import result
+from forecast_platform.defs.partitions import days_of
+from forecast_platform.defs.resources import HomeResource
+from forecast_platform.defs.specs import dependencies, spec
+from forecast_platform.forecasting.accuracy import score_issued
+from forecast_platform.incremental import Kind, changes_since
+from forecast_platform.lake import polars_schema
+
+
+@dg.multi_asset(
+    name="accuracy",
+    specs=[spec("accuracy", deps=dependencies(_HOME.node("accuracy")), automation=FOLLOW_DATA)],
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="lake_accuracy",
+)
+def accuracy(
+    context: dg.AssetExecutionContext, home: HomeResource
+) -> dg.MaterializeResult[None]:
+    """Score what was issued against the demand that came."""
+    days = days_of(context)
+    making = home.home.begin("accuracy", days)
+    scores = score_issued(making.window("clean_demand"), making.window("forecasts"))
+    making.publish({"accuracy": scores})
+    return result(context, "accuracy", scores, days)
+
+
+@dg.multi_asset(
+    name="record_marks",
+    specs=[
+        spec(
+            "record_marks",
+            deps=["forecasts", "replenishment_plan"],
+            automation=dg.AutomationCondition.eager(),
+        )
+    ],
+    pool="lake_record_marks",
+)
+def record_marks(
+    context: dg.AssetExecutionContext, home: HomeResource
+) -> dg.MaterializeResult[None]:
+    """Mark closed records under which the data have changed since they were issued."""
+    opened = home.home
+    state, history = opened.state(), opened.lake.ledger.history()
+    contract = tables()["record_marks"]
+    rows = [
+        (node.table, *change, "issued on older data")
+        for node in opened.nodes
+        if node.kind is Kind.RECORD
+        for change in changes_since(history, node, state.days(node.table)[:-1])
+    ]
+    marks = pl.DataFrame(rows, schema=polars_schema(contract), orient="row")
+    opened.lake.replace_all(contract, marks)
+    return result(context, "record_marks", marks)

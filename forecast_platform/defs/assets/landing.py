@@ -1,0 +1,51 @@
+"""From the landing folder to raw tables."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from forecast_platform.contracts import LANDED
+from forecast_platform.contracts import raw as raw_contract
+from forecast_platform.defs.metadata import result
+from forecast_platform.defs.resources import HomeResource
+from forecast_platform.defs.specs import spec
+from forecast_platform.sources.landing import land
+
+
+@dg.multi_asset(
+    specs=[
+        spec("landing_files"),
+        spec("unreadable_rows"),
+        *(
+            spec(raw_contract(table).name, deps=["landing_files"], skippable=True)
+            for table in LANDED
+        ),
+    ],
+    pool="landing",
+    can_subset=False,
+)
+def landing(
+    context: dg.AssetExecutionContext, home: HomeResource
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Land every new or changed file; the same bytes again change nothing."""
+    opened = home.home
+    more = True
+    changed: dict[str, int] = {}
+    while more:
+        report = land(
+            opened.lake,
+            opened.settings,
+            progress=lambda table, file: context.log.info(f"{table}: {file}"),
+        )
+        for problem in report.problems:
+            context.log.warning(problem)
+        for table in report.tables.values():
+            for file, reason in table.refused.items():
+                context.log.warning(f"{table.table}/{file} refused: {reason}")
+            if table.landed:
+                changed[table.table] = changed.get(table.table, 0) + table.rows
+        more = report.more
+    for name in ("landing_files", "unreadable_rows"):
+        yield result(context, name, opened.read(name))
+    for name, rows in changed.items():
+        yield dg.MaterializeResult(asset_key=f"raw_{name}", metadata={"landed_rows": rows})

@@ -1,0 +1,76 @@
+"""From raw tables to validated rows and the quarantine."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import polars as pl
+
+from forecast_platform.contracts import LANDED, Table, landed_table, rejected, validated
+from forecast_platform.defs.checks import accounting, expectations
+from forecast_platform.defs.metadata import result, same_columns
+from forecast_platform.defs.partitions import days_of
+from forecast_platform.defs.resources import HomeResource
+from forecast_platform.defs.specs import dependencies, spec
+from forecast_platform.home import Home
+from forecast_platform.incremental import graph, references
+from forecast_platform.quality import check, save_result, validate
+
+_NODES = {node.table: node for node in graph(sql_lookback={})}
+
+
+def _validated(table: Table) -> dg.AssetsDefinition:
+    accepted, refused = validated(table).name, rejected(table).name
+    deps = dependencies(_NODES[accepted])
+
+    @dg.multi_asset(
+        name=accepted,
+        specs=[spec(accepted, deps=deps), spec(refused, deps=deps, skippable=True)],
+        check_specs=[
+            dg.AssetCheckSpec(
+                "expectations",
+                asset=accepted,
+                description="The Great Expectations suite of the contract holds.",
+                blocking=True,
+            ),
+            dg.AssetCheckSpec(
+                "nothing_lost",
+                asset=accepted,
+                description="Landed rows = validated + rejected + exact duplicates, per file and "
+                "day.",
+                blocking=True,
+            ),
+        ],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=f"lake_{accepted}",
+    )
+    def asset(
+        context: dg.AssetExecutionContext, home: HomeResource
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        opened = home.home
+        days = days_of(context) if table.day else None
+        making = opened.begin(accepted, days)
+        landed = making.window(f"raw_{table.name}")
+        verdict = validate(landed, table, _references(opened, table))
+        making.publish({accepted: verdict.accepted, refused: verdict.rejected})
+        lineage = same_columns(accepted, f"raw_{table.name}")
+        yield result(context, accepted, verdict.accepted, days, lineage)
+        if verdict.rejected.height:
+            yield result(context, refused, verdict.rejected, days, lineage)
+        report = check(verdict.accepted, validated(table))
+        save_result(report, opened.settings.data_docs)
+        yield expectations(accepted, report, opened.settings.data_docs)
+        yield accounting(accepted, landed, verdict, table)
+
+    return asset
+
+
+def _references(home: Home, table: Table) -> dict[str, pl.Series]:
+    """Known keys of the tables that `table` refers to, where the shop lands them."""
+    known: dict[str, pl.Series] = {}
+    for name in references(table.name):
+        if home.state().has(f"raw_{name}"):
+            known[name] = home.read(f"validated_{name}")[landed_table(name).key[0]]
+    return known
+
+
+validated_assets = [_validated(table) for table in LANDED]

@@ -1,0 +1,108 @@
+"""The Dagster instance of a home folder, and runs started in this process."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from forecast_platform.errors import PlatformError
+from forecast_platform.settings import Settings
+
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+_EVENTS_PER_BATCH = "1000"
+
+
+def configuration(settings: Settings) -> dict[str, Any]:
+    """The content of `dagster.yaml` for an embedded home."""
+    return {
+        "telemetry": {"enabled": False},
+        "event_log_storage": {
+            "module": "forecast_platform.defs.event_log",
+            "class": "BatchSqliteEventLogStorage",
+            "config": {"base_dir": str(settings.dagster_home / "history" / "runs")},
+        },
+        "concurrency": {"runs": {"max_concurrent_runs": 2}, "pools": {"default_limit": 1}},
+        "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 60},
+        "retention": {
+            "schedule": {"purge_after_days": settings.retention_days},
+            "sensor": {"purge_after_days": {"skipped": 7, "failure": 30, "success": -1}},
+        },
+    }
+
+
+def prepare(settings: Settings) -> None:
+    """Write `dagster.yaml` and point this process and its children at the instance."""
+    folder = settings.dagster_home
+    folder.mkdir(parents=True, exist_ok=True)
+    settings.landing.mkdir(parents=True, exist_ok=True)
+    (folder / "dagster.yaml").write_text(yaml.safe_dump(configuration(settings)))
+    os.environ["DAGSTER_HOME"] = str(folder)
+    os.environ["DAGSTER_EVENT_BATCH_SIZE"] = _EVENTS_PER_BATCH
+    os.environ["FORECAST_PLATFORM_HOME"] = str(settings.home)
+
+
+@contextmanager
+def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """The instance of the home folder, opened."""
+    prepare(settings)
+    with dg.DagsterInstance.get() as opened:
+        yield opened
+
+
+def materialise(
+    definitions: dg.Definitions,
+    opened: dg.DagsterInstance,
+    assets: Sequence[str],
+    first: dt.date | None = None,
+    last: dt.date | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> str:
+    """Run some assets over a range of partitions, in this process.
+
+    Args:
+        definitions: The definitions.
+        opened: Where the run is recorded.
+        assets: Asset keys; of a table made together with others, all are made.
+        first: First partition, or None for assets without partitions.
+        last: Last partition.
+        config: Op configuration by op name.
+
+    Returns:
+        The run id.
+
+    Raises:
+        PlatformError: If the run failed; names the step and the cause.
+    """
+    tags = {RANGE_START: str(first), RANGE_END: str(last)} if first else {}
+    result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=opened,
+        asset_selection=[dg.AssetKey(name) for name in assets],
+        tags=tags,
+        run_config={"ops": dict(config or {})},
+        raise_on_error=False,
+    )
+    if not result.success:
+        raise PlatformError(_why(result))
+    return result.run_id
+
+
+def _why(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            cause = error
+            while cause and cause.cause:
+                cause = cause.cause
+            text = str(cause.message).strip() if cause else "no reason given"
+            return f"{event.step_key} failed: {text} (run {result.run_id})"
+    failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    return f"Run {result.run_id} failed: " + "; ".join(
+        f"{c.check_name} of {c.asset_key.to_user_string()}: {c.description}" for c in failed
+    )

@@ -1,0 +1,90 @@
+"""Jobs a person or a schedule launches."""
+
+import datetime as dt
+
+import dagster as dg
+
+from forecast_platform.contracts import LANDED
+from forecast_platform.defs.assets.models import MODEL_ASSETS
+from forecast_platform.defs.partitions import DAILY, WEEKLY
+from forecast_platform.defs.resources import HomeResource
+
+_WHOLE = [table.name for table in LANDED if table.day is None]
+_DAILY = [table.name for table in LANDED if table.day is not None]
+
+
+def _stages(*names: str) -> list[str]:
+    return [f"{stage}_{name}" for name in names for stage in ("validated", "rejected")]
+
+
+land_files = dg.define_asset_job(
+    "land_files",
+    selection=["landing_files", "unreadable_rows", *(f"raw_{t.name}" for t in LANDED)],
+    description="Brings new and changed files from the landing folder into the raw tables.",
+)
+
+attributes = dg.define_asset_job(
+    "attributes",
+    selection=_stages(*_WHOLE),
+    description="Validates products, locations, suppliers and the calendar.",
+)
+
+daily_graph = dg.define_asset_job(
+    "daily_graph",
+    selection=dg.AssetSelection.assets(*_stages(*_DAILY))
+    | dg.AssetSelection.groups("clean", "features", "forecasts", "replenishment")
+    | dg.AssetSelection.assets("accuracy"),
+    partitions_def=DAILY,
+    description="From validated sales to the replenishment plan, for one day or a range of days.",
+)
+
+weekly_training = dg.define_asset_job(
+    "weekly_training",
+    selection=[*MODEL_ASSETS, "model_versions", "model_scores"],
+    partitions_def=WEEKLY,
+    description="Trains every family on data up to the cutoff and chooses the champion.",
+)
+
+standing_check = dg.define_asset_job(
+    "standing_check",
+    selection=dg.AssetSelection.checks_for_assets("replenishment_plan"),
+    description="Names stale and failed partitions and the command that mends them.",
+)
+
+
+@dg.op
+def purge_runs(context: dg.OpExecutionContext, home: HomeResource) -> None:
+    """Delete runs that ended longer ago than the retention; event logs have none of their own."""
+    settings = home.home.settings
+    before = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE,
+                  dg.DagsterRunStatus.CANCELED],
+        updated_before=dt.datetime.now(dt.UTC) - settings.retention,
+    )  # fmt: skip
+    runs = context.instance.get_run_ids(before)
+    for run_id in runs:
+        context.instance.delete_run(run_id)
+    context.log.info(f"{len(runs)} runs older than {settings.retention_days} days deleted")
+
+
+@dg.op(ins={"after": dg.In(dg.Nothing)})
+def compact_lake(context: dg.OpExecutionContext, home: HomeResource) -> None:
+    """Merge small files of every table and delete files that no recent snapshot needs."""
+    context.log.info(f"compacted {home.home.lake.maintain()}")
+
+
+@dg.op(ins={"after": dg.In(dg.Nothing)})
+def build_docs(context: dg.OpExecutionContext, home: HomeResource) -> None:
+    """Build the Great Expectations Data Docs of the newest results."""
+    from forecast_platform.quality import build_data_docs
+
+    context.log.info(f"data docs: {build_data_docs(home.home.settings.data_docs)}")
+
+
+@dg.job(description="Retention of runs, compaction of the lake, Data Docs.")
+def maintenance() -> None:
+    """Keep the home folder small."""
+    build_docs(compact_lake(purge_runs()))
+
+
+JOBS = [land_files, attributes, daily_graph, weekly_training, standing_check, maintenance]

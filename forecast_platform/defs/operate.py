@@ -1,0 +1,144 @@
+"""What a person or a script does with the graph, as runs of this process.
+
+The command line calls these; the daemon does the same by sensors, conditions and schedules.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import dagster as dg
+
+from forecast_platform.defs.assets.models import MODEL_ASSETS
+from forecast_platform.defs.instance import instance, materialise
+from forecast_platform.defs.partitions import last_cutoff
+from forecast_platform.errors import ModelError, PlatformError
+from forecast_platform.home import Home
+from forecast_platform.incremental import Launch
+from forecast_platform.settings import Settings
+
+_FORECASTS = "forecasts"
+
+
+class Operator:
+    """Runs parts of the graph in this process and records them in the instance of the home."""
+
+    def __init__(
+        self, home: Home, definitions: dg.Definitions, opened: dg.DagsterInstance
+    ) -> None:
+        self.home = home
+        self._definitions = definitions
+        self._instance = opened
+
+    def land(self) -> None:
+        """Bring new files from the landing folder into the raw tables."""
+        self._run(["landing_files"])
+
+    def follow(self, until: str | None = None) -> list[Launch]:
+        """Make whatever is stale, in as few runs as possible, training first where needed.
+
+        Args:
+            until: Last table to make, in the order of the graph; all if None.
+
+        Returns:
+            The launches made.
+
+        Raises:
+            PlatformError: If a run fails, or leaves stale what it should have made.
+        """
+        made: list[Launch] = []
+        while launches := self._next(until):
+            if launches == made[-len(launches) :]:
+                raise PlatformError(
+                    f"{launches[0].tables} stay stale after a run: a setting or a file changes "
+                    "while it is read. Run again."
+                )
+            for launch in launches:
+                self._run(launch.tables, launch.first, launch.last)
+            made += launches
+        return made
+
+    def train(self, cutoff: dt.date) -> None:
+        """Train every family on data up to `cutoff` and choose the champion."""
+        if cutoff != last_cutoff(cutoff):
+            raise ModelError(
+                f"{cutoff} is no training cutoff: cutoffs are Sundays, such as "
+                f"{last_cutoff(cutoff)}."
+            )
+        span = self.home.state().span()
+        if span is None or not span[0] <= cutoff <= span[1]:
+            held = f"sales of {span[0]} to {span[1]}" if span else "no sales"
+            raise ModelError(f"Cannot train up to {cutoff}: the lake holds {held}.")
+        self._run([*MODEL_ASSETS, "model_versions"], cutoff, cutoff)
+
+    def issue(self, first: dt.date, last: dt.date, *, restate: bool = False) -> None:
+        """Issue forecasts and plans of the origins first..last.
+
+        Args:
+            first: First origin.
+            last: Last origin.
+            restate: Replace origins that were issued already; else they stay as they are.
+        """
+        if not self._has_model(first):
+            self.train(last_cutoff(first))
+        config = {"config": {"restate": restate}}
+        self._run(
+            [_FORECASTS, "replenishment_plan"], first, last,
+            {_FORECASTS: config, "replenishment_plan": config},
+        )  # fmt: skip
+
+    def _next(self, until: str | None) -> list[Launch]:
+        wanted = [node.table for node in self.home.nodes]
+        wanted = wanted[: wanted.index(until) + 1] if until else wanted
+        launches = [
+            launch._replace(tables=tuple(t for t in launch.tables if t in wanted))
+            for launch in self.home.next_launches()
+        ]
+        launches = [launch for launch in launches if launch.tables]
+        if not launches or _FORECASTS not in launches[0].tables:
+            return launches
+        origin = launches[0].last
+        if origin is None or self._has_model(origin):
+            return launches
+        before = launches[0].tables[: launches[0].tables.index(_FORECASTS)]
+        if before:
+            return [launch._replace(tables=before) for launch in launches]
+        self.train(last_cutoff(origin))
+        return launches
+
+    def _has_model(self, origin: dt.date) -> bool:
+        return any(cutoff <= origin for cutoff in self.home.state().days("model_versions"))
+
+    def _run(
+        self,
+        tables: Sequence[str],
+        first: dt.date | None = None,
+        last: dt.date | None = None,
+        config: dict[str, object] | None = None,
+    ) -> None:
+        materialise(
+            self._definitions, self._instance, self._with_siblings(tables), first, last, config
+        )
+
+    def _with_siblings(self, tables: Sequence[str]) -> list[str]:
+        """Assets of the tables, and those that the same step makes with them."""
+        graph = self._definitions.resolve_asset_graph()
+        return sorted(
+            {
+                sibling.to_user_string()
+                for table in tables
+                for sibling in graph.get(dg.AssetKey(table)).execution_set_asset_keys
+            }
+
+        )
+
+
+@contextmanager
+def operator(settings: Settings) -> Iterator[Operator]:
+    """An operator of the home folder that the settings name."""
+    with instance(settings) as opened:
+        from forecast_platform.definitions import defs
+
+        yield Operator(Home(settings), defs, opened)

@@ -1,0 +1,67 @@
+"""Partitions: the business day, the weekly training cutoff, and how windows map onto them."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import dagster as dg
+
+from forecast_platform.contracts import tables
+from forecast_platform.incremental import ONE_DAY, Read
+from forecast_platform.settings import settings
+
+_SUNDAY = 6
+
+
+def _daily() -> dg.DailyPartitionsDefinition:
+    chosen = settings()
+    end = chosen.end_date + ONE_DAY if chosen.end_date else None
+    return dg.DailyPartitionsDefinition(
+        start_date=chosen.start_date.isoformat(),
+        end_date=end.isoformat() if end else None,
+        timezone=chosen.timezone,
+        # A day can be computed as soon as its first sale lands, not only when it is over.
+        end_offset=0 if end else 1,
+    )
+
+
+def _weekly() -> dg.WeeklyPartitionsDefinition:
+    chosen = settings()
+    end = last_cutoff(chosen.end_date) + ONE_DAY if chosen.end_date else None
+    return dg.WeeklyPartitionsDefinition(
+        start_date=last_cutoff(chosen.start_date).isoformat(),
+        end_date=end.isoformat() if end else None,
+        timezone=chosen.timezone,
+        # The key is the cutoff itself, a Sunday: training can start when that day is in.
+        end_offset=1,
+    )
+
+
+def last_cutoff(day: dt.date) -> dt.date:
+    """The newest weekly training cutoff (a Sunday) at or before `day`."""
+    return day - ((day.weekday() - _SUNDAY) % 7) * ONE_DAY
+
+
+DAILY = _daily()
+WEEKLY = _weekly()
+
+
+def days_of(context: dg.AssetExecutionContext) -> list[dt.date]:
+    """Business days, or training cutoffs, that this run makes."""
+    return [dt.date.fromisoformat(key) for key in context.partition_keys]
+
+
+def dependency(read: Read) -> dg.AssetDep:
+    """The edge from an upstream table, with its look-back as partition mapping."""
+    table = tables()[read.table]
+    if table.day is None or table.group == "raw":
+        return dg.AssetDep(read.table)
+    if read.last_known:
+        mapping = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
+    else:
+        mapping = dg.TimeWindowPartitionMapping(
+            start_offset=read.first,
+            end_offset=read.last,
+            allow_nonexistent_upstream_partitions=True,
+        )
+    return dg.AssetDep(read.table, partition_mapping=mapping)

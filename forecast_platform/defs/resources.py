@@ -1,0 +1,19 @@
+"""Resources: one, the home folder, handed to assets as a plain object."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import dagster as dg
+
+from forecast_platform.home import Home
+from forecast_platform.settings import settings
+
+
+class HomeResource(dg.ConfigurableResource["HomeResource"]):
+    """The home folder that the settings name."""
+
+    @cached_property
+    def home(self) -> Home:
+        """The opened home folder."""
+        return Home(settings())

@@ -1,0 +1,76 @@
+"""Asset specs made from contracts: description, owner, kinds, columns, windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import dagster as dg
+
+from forecast_platform.contracts import Column, Table, tables
+from forecast_platform.defs.partitions import DAILY, WEEKLY, dependency
+from forecast_platform.incremental import Node
+
+OWNERS = {
+    "raw": "team:data-engineering",
+    "validated": "team:data-engineering",
+    "clean": "team:data-engineering",
+    "features": "team:data-science",
+    "models": "team:data-science",
+    "forecasts": "team:data-science",
+    "feedback": "team:data-science",
+    "replenishment": "team:planning",
+}
+
+
+def spec(
+    name: str,
+    *,
+    deps: Iterable[dg.AssetDep | str] = (),
+    kinds: Sequence[str] = ("polars", "delta"),
+    automation: dg.AutomationCondition[Any] | None = None,
+    skippable: bool = False,
+) -> dg.AssetSpec:
+    """The asset of one table of the lake."""
+    table = tables()[name]
+    return dg.AssetSpec(
+        key=name,
+        description=f"{table.description}\n\nGrain: {table.grain}.",
+        group_name=table.group,
+        owners=[OWNERS[table.group]],
+        kinds=set(kinds),
+        deps=list(deps),
+        partitions_def=partitions(table),
+        automation_condition=automation,
+        skippable=skippable,
+        metadata={"dagster/column_schema": column_schema(table.columns)},
+    )
+
+
+def partitions(table: Table) -> dg.PartitionsDefinition[str] | None:
+    """Daily, weekly (training cutoffs) or none; raw tables are keyed by file, not by day."""
+    if table.day is None or table.group == "raw":
+        return None
+    return WEEKLY if table.day == "cutoff" else DAILY
+
+
+def dependencies(node: Node) -> list[dg.AssetDep]:
+    """Edges of a node of the incremental graph."""
+    return [dependency(read) for read in node.reads]
+
+
+def column_schema(columns: Iterable[Column]) -> dg.TableSchema:
+    """Column names, types and meanings as Dagster shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=str(column.dtype),
+                description=f"{column.description} [{column.unit}]"
+                if column.unit
+                else column.description,
+                constraints=dg.TableColumnConstraints(nullable=not column.required),
+            )
+            for column in columns
+        ]
+    )

@@ -1,0 +1,178 @@
+"""One home folder: its settings, lake, SQL models and incremental graph, opened together."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+
+import polars as pl
+
+from forecast_platform import incremental, progress
+from forecast_platform.contracts import Table, tables
+from forecast_platform.incremental import Launch, Node, State
+from forecast_platform.lake import Lake
+from forecast_platform.lake.ledger import WHOLE
+from forecast_platform.replenishment import PlanParameters
+from forecast_platform.settings import Settings
+from forecast_platform.sql.project import SqlProject
+
+_FORECAST_SETTINGS = ("horizon_days", "sample_paths", "seed", "country")
+_PLAN_SETTINGS = (
+    "service_level", "holding_rate", "order_cost", "cost_share", "lead_time_days",
+    "lead_time_std_days", "review_days", "min_order_quantity", "pack_size",
+)  # fmt: skip
+"""Settings that carry the names of the plan's parameters."""
+
+
+class Home:
+    """Everything that lies under one home folder.
+
+    Args:
+        settings: The settings that name the folder.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake, opened."""
+        return Lake(self.settings.lake)
+
+    @cached_property
+    def sql(self) -> SqlProject:
+        """The SQL models."""
+        return SqlProject.load()
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """The incremental graph under these settings and SQL models."""
+        texts = sha256("".join(model.sql for model in self.sql.models.values()).encode())
+        return incremental.graph(
+            sql_lookback=_with_whole_sources(self.sql),
+            sql_version=texts.hexdigest(),
+            feature_version=self._digest(("country",)),
+            forecast_version=self._digest(_FORECAST_SETTINGS),
+            plan_version=self._digest(_FORECAST_SETTINGS + _PLAN_SETTINGS),
+        )
+
+    def node(self, table: str) -> Node:
+        """The node that publishes `table`."""
+        return next(node for node in self.nodes if table in (node.table, *node.also))
+
+    def state(self) -> State:
+        """The newest publications."""
+        return State(self.lake.ledger.current())
+
+    def stale(self) -> dict[str, list[dt.date]]:
+        """Stale days by table, in the order of the graph."""
+        return incremental.stale_days(self.nodes, self.state())
+
+    def next_launches(self) -> list[Launch]:
+        """The runs that mend the first stale tables."""
+        return incremental.next_launches(self.nodes, self.state())
+
+    def digest(self, launch: Launch) -> str:
+        """Fingerprint of a launch and of what it would make its days from."""
+        state = self.state()
+        days = [launch.first + i * incremental.ONE_DAY
+                for i in range((launch.last - launch.first).days + 1)
+                ] if launch.first and launch.last else [WHOLE]  # fmt: skip
+        inputs = {t: sorted(state.inputs(self.node(t), days).values()) for t in launch.tables}
+        return sha256(json.dumps([str(launch), inputs]).encode()).hexdigest()[:32]
+
+    def read(
+        self, table: str, first: dt.date | None = None, last: dt.date | None = None
+    ) -> pl.DataFrame:
+        """Rows of a table by name, for the days first..last."""
+        return self.lake.scan(tables()[table], first, last).collect()
+
+    @property
+    def plan_parameters(self) -> PlanParameters:
+        """What the settings say about plans."""
+        return PlanParameters(**{name: getattr(self.settings, name) for name in _PLAN_SETTINGS})
+
+    def writable(self, record: str, days: Sequence[dt.date], restate: bool) -> dict[dt.date, int]:
+        """Days of a record table that may be written, with the revision they get.
+
+        A closed day that was issued stays as it is unless it is restated.
+        """
+        state = self.state()
+        span = state.span()
+        issued = set(state.days(record)) & set(days)
+        contract = tables()[record]
+        revisions = dict(
+            self.lake.scan(contract, min(days), max(days))
+            .group_by(contract.day or "").agg(pl.col("revision").max()).collect().iter_rows()
+        )  # fmt: skip
+        result = {}
+        for day in days:
+            is_closed = day in issued and span is not None and day < span[1]
+            if restate or not is_closed:
+                result[day] = revisions.get(day, 0) + int(is_closed)
+        return result
+
+    def begin(self, table: str, days: Sequence[dt.date] | None = None) -> Making:
+        """Start making days of a table (None: a whole table), before anything of it is read.
+
+        What arrives while the table is being made then leaves it stale, and is not lost.
+        """
+        node = self.node(table)
+        days = list(days or [WHOLE])
+        progress.tell(table if days == [WHOLE] else f"{table} {days[0]} to {days[-1]}")
+        return Making(self, node, days, self.state().inputs(node, days))
+
+    def _digest(self, names: Sequence[str]) -> str:
+        values = {name: getattr(self.settings, name) for name in names}
+        return json.dumps(values, sort_keys=True, default=str)
+
+
+@dataclass(frozen=True)
+class Making:
+    """Days of a table being made, with the fingerprint of what they are made from."""
+
+    home: Home
+    node: Node
+    days: list[dt.date]
+    inputs: Mapping[dt.date, int]
+
+    @property
+    def first(self) -> dt.date:
+        """First day being made."""
+        return self.days[0]
+
+    @property
+    def last(self) -> dt.date:
+        """Last day being made."""
+        return self.days[-1]
+
+    def window(self, table: str) -> pl.DataFrame:
+        """All rows of an upstream table that the days being made may read."""
+        contract = tables()[table]
+        if contract.day is None:
+            return self.home.read(table)
+        read = next(read for read in self.node.reads if read.table == table)
+        return self.home.read(
+            table, self.first + dt.timedelta(read.first), self.last + dt.timedelta(read.last)
+        )
+
+    def publish(self, frames: Mapping[str, pl.DataFrame]) -> None:
+        """Write the tables made; the node's own table last, because it says that all is done."""
+        contracts: list[Table] = [tables()[name] for name in (*self.node.also, self.node.table)]
+        for contract in contracts:
+            if contract.day is None:
+                self.home.lake.replace_all(
+                    contract, frames[contract.name], self.inputs.get(WHOLE)
+                )
+            else:
+                self.home.lake.replace_days(
+                    contract, frames[contract.name], self.days, self.inputs
+                )
+
+
+def _with_whole_sources(sql: SqlProject) -> dict[str, int]:
+    return {**dict.fromkeys(sql.sources, 0), **sql.lookback()}

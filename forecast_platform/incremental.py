@@ -1,0 +1,376 @@
+"""The incremental graph: which table reads which days of which other, and what is stale.
+
+A day of a table is *stale* when the fingerprint of what it would be made from now differs from the
+fingerprint of what it was made from. Fingerprints come from the lake's ledger, so the answer does
+not depend on who ran what, in which order, and what failed half-way. An unchanged result keeps its
+fingerprint, so staleness stops where a change makes no difference.
+
+Two kinds of tables differ in what staleness means:
+- data tables follow the data: every stale day is made again;
+- records (forecasts, plans) were issued: only the newest origin is made again, closed days are
+  marked and kept unless they are restated.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from forecast_platform.contracts import LANDED, landed_table
+from forecast_platform.lake.ledger import WHOLE
+
+ONE_DAY = dt.timedelta(days=1)
+HORIZON_DAYS = 28
+"""Days after an origin for which its forecasts are judged."""
+
+
+class Kind(Enum):
+    """What a stale day of a table means."""
+
+    DATA = "data"
+    RECORD = "record"
+
+
+class Read(NamedTuple):
+    """What one table reads of another for day D: the days D + first .. D + last.
+
+    `last_known` reads instead the newest day at or before D, however old.
+    """
+
+    table: str
+    first: int = 0
+    last: int = 0
+    last_known: bool = False
+
+
+@dataclass(frozen=True)
+class Node:
+    """One table of the incremental graph.
+
+    Attributes:
+        table: Table whose fingerprints stand for the node.
+        reads: What it reads; whole tables are read whole.
+        kind: Whether it follows the data or is a record.
+        also: Tables published together with it.
+        version: Raised when its meaning changes, which makes every day stale.
+    """
+
+    table: str
+    reads: tuple[Read, ...]
+    kind: Kind = Kind.DATA
+    also: tuple[str, ...] = ()
+    version: str = "1"
+
+
+FEATURE_LOOKBACK_DAYS = 63
+FORECAST_CONTEXT_DAYS = 400
+PLAN_DEMAND_DAYS = 90
+PLAN_INVENTORY_DAYS = 7
+PLAN_ORDER_DAYS = 180
+
+
+def graph(
+    *,
+    sql_lookback: Mapping[str, int],
+    sql_version: str = "1",
+    feature_version: str = "1",
+    forecast_version: str = "1",
+    plan_version: str = "1",
+) -> tuple[Node, ...]:
+    """All nodes in topological order.
+
+    Args:
+        sql_lookback: Days before D that the SQL models read of each source.
+        sql_version: Digest of the SQL models; another digest makes cleaned days stale.
+        feature_version: Digest of the settings that features depend on.
+        forecast_version: Digest of the settings that forecasts depend on.
+        plan_version: Digest of the settings that plans depend on.
+    """
+    checked = [
+        Node(
+            f"validated_{table.name}",
+            (
+                Read(f"raw_{table.name}"),
+                *(Read(f"validated_{name}") for name in references(table.name)),
+            ),
+            also=(f"rejected_{table.name}",),
+        )
+        for table in sorted(LANDED, key=lambda table: table.day is not None)
+    ]
+    attributes = tuple(Read(f"validated_{table.name}") for table in LANDED if table.day is None)
+    return (
+        *checked,
+        Node(
+            "clean_demand",
+            tuple(Read(table, first=-days) for table, days in sorted(sql_lookback.items())),
+            version=sql_version,
+        ),
+        Node(
+            "features",
+            (Read("clean_demand", first=-FEATURE_LOOKBACK_DAYS), *attributes),
+            version=feature_version,
+        ),
+        Node(
+            "forecasts",
+            (
+                Read("features", first=-FORECAST_CONTEXT_DAYS),
+                Read("model_versions", last_known=True),
+                *attributes,
+            ),
+            kind=Kind.RECORD,
+            also=("lead_time_demand",),
+            version=forecast_version,
+        ),
+        Node(
+            "replenishment_plan",
+            (
+                Read("forecasts"),
+                Read("lead_time_demand"),
+                Read("clean_demand", first=-PLAN_DEMAND_DAYS),
+                Read("validated_inventory", first=-PLAN_INVENTORY_DAYS),
+                Read("validated_purchase_orders", first=-PLAN_ORDER_DAYS),
+                *attributes,
+            ),
+            kind=Kind.RECORD,
+            version=plan_version,
+        ),
+        Node("accuracy", (Read("clean_demand"), Read("forecasts", -HORIZON_DAYS, -1))),
+    )
+
+
+def references(table: str) -> list[str]:
+    """Landed tables whose keys the columns of `table` must be found in."""
+    names = (column.refers_to for column in landed_table(table).columns)
+    return sorted({name for name in names if name})
+
+
+class _Days(NamedTuple):
+    """Publications of one table: ordinals of the days, sorted, with both fingerprints."""
+
+    ordinals: NDArray[np.int64]
+    content: NDArray[np.uint64]
+    inputs: dict[dt.date, int | None]
+
+
+class State:
+    """The newest publications of the lake, indexed for window sums.
+
+    Args:
+        current: `Ledger.current()`.
+    """
+
+    def __init__(self, current: pl.DataFrame) -> None:
+        self._tables: dict[str, _Days] = {}
+        for (table,), rows in current.sort("day").group_by("table", maintain_order=True):
+            days = rows["day"].to_list()
+            self._tables[str(table)] = _Days(
+                ordinals=np.array([day.toordinal() for day in days], dtype=np.int64),
+                content=rows["content"].to_numpy().view(np.uint64),
+                inputs=dict(zip(days, rows["inputs"].to_list(), strict=True)),
+            )
+
+    def days(self, table: str) -> list[dt.date]:
+        """Days published, in order; empty for a table never written."""
+        known = self._tables.get(table)
+        return [day for day in known.inputs if day != WHOLE] if known else []
+
+    def has(self, table: str) -> bool:
+        """Whether the table was ever published."""
+        return table in self._tables
+
+    def span(self) -> tuple[dt.date, dt.date] | None:
+        """First and last business day with landed sales, or None before any sale."""
+        days = self.days("raw_sales")
+        return (days[0], days[-1]) if days else None
+
+    def inputs(self, node: Node, days: Sequence[dt.date]) -> dict[dt.date, int]:
+        """Fingerprint of what each of `days` would be made from now."""
+        if not days:
+            return {}
+        first, last = min(days), max(days)
+        ordinals = np.arange(first.toordinal(), last.toordinal() + 1)
+        result = np.full(len(ordinals), _digest(node.version), dtype=np.uint64)
+        for read in node.reads:
+            result = _mix(result ^ self._contribution(read, ordinals))
+        signed = result.view(np.int64)
+        return {day: int(signed[(day - first).days]) for day in days}
+
+    def stale(self, node: Node, expected: Sequence[dt.date]) -> list[dt.date]:
+        """Those of the `expected` days that are missing or made from something else than now."""
+        now = self.inputs(node, expected)
+        known = self._tables.get(node.table)
+        made = known.inputs if known else {}
+        return [day for day in sorted(expected) if day not in made or made[day] != now[day]]
+
+    def _contribution(self, read: Read, ordinals: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """What `read` adds to the fingerprint of each day, as (days,) or (1,) for whole tables."""
+        known = self._tables.get(read.table)
+        if known is None:
+            return np.zeros(1, dtype=np.uint64)
+        marks = _mix(known.content ^ _mix(known.ordinals.view(np.uint64)))
+        if WHOLE in known.inputs:
+            return marks[:1]
+        sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(marks, dtype=np.uint64)])
+        until = np.searchsorted(known.ordinals, ordinals + read.last, side="right")
+        if read.last_known:
+            since = np.maximum(until - 1, 0)
+        else:
+            since = np.searchsorted(known.ordinals, ordinals + read.first, side="left")
+        difference: NDArray[np.uint64] = sums[until] - sums[since]
+        return difference
+
+
+def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """SplitMix64's finaliser (Steele, Lea, Flood 2014): a change of one bit changes half of all."""
+    values = values + np.uint64(0x9E3779B97F4A7C15)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def _digest(version: str) -> int:
+    return int.from_bytes(blake2b(version.encode(), digest_size=8).digest(), "big")
+
+
+def expected_days(node: Node, state: State) -> list[dt.date]:
+    """Days that the node should hold: all of the sales span, and whatever else was landed.
+
+    Records are expected for the newest day only; older origins are issued on request.
+    """
+    if node.table.startswith("validated_"):
+        landed = node.table.removeprefix("validated_")
+        if not state.has(f"raw_{landed}"):
+            return []
+        if landed_table(landed).day is None:
+            return [WHOLE]
+        return sorted({*state.days(f"raw_{landed}"), *_span_days(state)})
+    days = _span_days(state)
+    if node.kind is Kind.RECORD:
+        return days[-1:]
+    if node.table == "accuracy":
+        issued = state.days("forecasts")
+        return [day for day in days if issued and issued[0] < day]
+    return days
+
+
+def _span_days(state: State) -> list[dt.date]:
+    span = state.span()
+    if span is None:
+        return []
+    return [span[0] + i * ONE_DAY for i in range((span[1] - span[0]).days + 1)]
+
+
+def reach(read: Read, changed: Iterable[dt.date]) -> set[dt.date]:
+    """Days D whose window D + read.first .. D + read.last holds one of the `changed` days."""
+    return {
+        day - offset * ONE_DAY for day in changed for offset in range(read.first, read.last + 1)
+    }
+
+
+def stale_days(nodes: Sequence[Node], state: State) -> dict[str, list[dt.date]]:
+    """Stale days of every data table and of the newest records, as if every change mattered.
+
+    A day counts if it is stale itself, or if it reads a day that counts; tables without such days
+    are left out.
+    """
+    result: dict[str, list[dt.date]] = {}
+    for node in nodes:
+        expected = expected_days(node, state)
+        days = set(state.stale(node, expected))
+        if days != set(expected):
+            for read in node.reads:
+                changed = result.get(read.table, [])
+                days |= set(expected) if WHOLE in changed else reach(read, changed)
+            days &= set(expected)
+        if days:
+            result[node.table] = sorted(days)
+    return result
+
+
+def spans(days: Iterable[dt.date]) -> list[tuple[dt.date, dt.date]]:
+    """Maximal runs of consecutive days as (first, last)."""
+    result: list[tuple[dt.date, dt.date]] = []
+    for day in sorted(days):
+        if result and day - result[-1][1] == ONE_DAY:
+            result[-1] = (result[-1][0], day)
+        else:
+            result.append((day, day))
+    return result
+
+
+class Launch(NamedTuple):
+    """Tables to make in one run, over the same days (None for whole tables)."""
+
+    tables: tuple[str, ...]
+    first: dt.date | None
+    last: dt.date | None
+
+
+def next_launches(nodes: Sequence[Node], state: State) -> list[Launch]:
+    """The runs to start now; ask again after they ended, until there are none.
+
+    Consecutive tables with the same stale days share a run, so one new day is one run through the
+    whole graph; a table whose days differ from those before it waits for the next call.
+    """
+    todo = stale_days(nodes, state)
+    if not todo:
+        return []
+    first_days = next(iter(todo.values()))
+    tables: list[str] = []
+    for table, days in todo.items():
+        if days == first_days:
+            tables.append(table)
+        elif not table.startswith("validated_"):
+            break
+    if first_days == [WHOLE]:
+        return [Launch(tuple(tables), None, None)]
+    return [Launch(tuple(tables), *span) for span in spans(first_days)]
+
+
+def changes_since(
+    history: pl.DataFrame, node: Node, origins: Sequence[dt.date]
+) -> list[tuple[dt.date, str, dt.date]]:
+    """What changed in the windows of issued records after they were issued.
+
+    Args:
+        history: `Ledger.history()`.
+        node: A record table.
+        origins: Closed origins to look at.
+
+    Returns:
+        (origin, changed table, changed day), sorted.
+    """
+    daily = {read.table: read for read in node.reads if not read.last_known}
+    changed = (
+        history.filter(pl.col("table").is_in(list(daily)), pl.col("day") != WHOLE)
+        .with_columns(before=pl.col("content").shift(1).over("table", "day"))
+        .filter(pl.col("before").is_not_null(), pl.col("before") != pl.col("content"))
+        .select("table", "day", "sequence")
+        .rows()
+    )
+    issued = dict(
+        history.filter(pl.col("table") == node.table)
+        .group_by("day").agg(pl.col("sequence").max()).rows()
+    )  # fmt: skip
+    found = {
+        (origin, table, day)
+        for table, day, sequence in changed
+        for origin in origins
+        if origin in issued
+        and sequence > issued[origin]
+        and daily[table].first <= (day - origin).days <= daily[table].last
+    }
+    return sorted(found)
+
+
+def reads_by_table(nodes: Sequence[Node]) -> Mapping[str, Node]:
+    """Nodes by the name of every table they publish."""
+    return {table: node for node in nodes for table in (node.table, *node.also)}

@@ -1,0 +1,250 @@
+"""What the LSTM sees: the panel on the device, and windows gathered there by index.
+
+Imports numpy and torch alone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from forecast_platform.errors import ModelError
+from forecast_platform.models.base import Floats, known_mean
+
+if TYPE_CHECKING:
+    from forecast_platform.panel import Panel
+
+CONTEXT = 56
+PRIOR_DAYS = 2.0
+"""Days at the panel's typical level that a window's scale is shrunk by; keeps it above zero."""
+
+_CALENDAR = 11
+_CLIP = 20.0
+
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What was learnt about the columns: everything a window needs beyond the panel.
+
+    Attributes:
+        past: Names of past covariates.
+        future: Names of covariates known in advance.
+        relative: Covariates that count relative to their mean in the window (prices), the others
+            lie within [0, 1] and count as they are (flags, shares).
+        vocabulary: Code of each known item, location and static attribute; 0 is unknown.
+        typical: Median over series of mean demand, units per day.
+    """
+
+    past: list[str]
+    future: list[str]
+    relative: list[str]
+    vocabulary: dict[str, dict[str, int]]
+    typical: float
+
+    @classmethod
+    def of(cls, panel: Panel) -> Schema:
+        """Read the schema off a training panel."""
+        columns = {"item_id": panel.items, "location_id": panel.locations, **panel.static}
+        vocabulary = {
+            name: {value: code + 1 for code, value in enumerate(sorted({str(v) for v in values}))}
+            for name, values in columns.items()
+        }
+        covariates = {**panel.past, **panel.future}
+        relative = [name for name, values in covariates.items() if _is_relative(values)]
+        means = known_mean(panel.demand)
+        typical = float(np.median(means[means > 0])) if (means > 0).any() else 1.0
+        return cls(sorted(panel.past), sorted(panel.future), sorted(relative), vocabulary, typical)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return asdict(self)
+
+    @property
+    def vocabulary_sizes(self) -> list[int]:
+        """Known values of each attribute."""
+        return [len(codes) for codes in self.vocabulary.values()]
+
+    @property
+    def past_width(self) -> int:
+        """Inputs per day of context: demand, known, available, calendar, covariates."""
+        return 3 + _CALENDAR + len(self.past) + len(self.future)
+
+    @property
+    def ahead_width(self) -> int:
+        """Inputs per day ahead: same weekday's mean, distance, calendar, covariates."""
+        return 2 + _CALENDAR + len(self.future)
+
+    @property
+    def summary_width(self) -> int:
+        """Inputs per window: log scale, share of days known, mean of the last 7 and 28 days."""
+        return 4
+
+
+@dataclass(frozen=True)
+class Window:
+    """B windows: past (B, context, P), ahead (B, H, A), summary (B, 4), codes (B, C) of static
+    attributes, and scale (B, 1) in units per day.
+    """  # noqa: D205
+
+    past: Tensor
+    ahead: Tensor
+    summary: Tensor
+    codes: Tensor
+    scale: Tensor
+
+
+class Inputs:
+    """A panel on the device, padded so that every window of every origin can be gathered."""
+
+    def __init__(self, panel: Panel, schema: Schema, horizon: int, device: torch.device) -> None:
+        missing = sorted({*schema.past, *schema.future} - {*panel.past, *panel.future})
+        if missing:
+            raise ModelError(
+                f"lstm was trained with the covariates {missing}, which the panel lacks (it has "
+                f"{sorted({*panel.past, *panel.future})}): add them, or train again without."
+            )
+        self.schema, self.horizon, self.device = schema, horizon, device
+        self.n_series, self.n_days = panel.n_series, panel.n_days
+        days = CONTEXT - 1 + panel.n_days + horizon
+
+        def put(values: Floats, fill: float = np.nan) -> Tensor:
+            """(N, T + ...) or (T + ...,) values from CONTEXT - 1 days earlier to H days later."""
+            held = np.full((*values.shape[:-1], days), fill, dtype=np.float32)
+            kept = min(values.shape[-1], days - CONTEXT + 1)
+            held[..., CONTEXT - 1 : CONTEXT - 1 + kept] = values[..., :kept]
+            return torch.from_numpy(held).to(device)
+
+        self.demand = put(panel.demand)
+        self.available = put(panel.available.astype(np.float32), 0.0)
+        self.past = [(name in schema.relative, put(panel.past[name])) for name in schema.past]
+        self.future = [(name in schema.relative, put(panel.future[name])) for name in schema.future]
+        start = panel.first_day - dt.timedelta(days=CONTEXT - 1)
+        self.calendar = torch.from_numpy(calendar(start, days)).to(device)
+        columns = {"item_id": panel.items, "location_id": panel.locations, **panel.static}
+        codes = [
+            [known.get(str(value), 0) for value in columns.get(name, np.full(self.n_series, ""))]
+            for name, known in schema.vocabulary.items()
+        ]
+        self.codes = torch.tensor(codes, dtype=torch.long, device=device).T
+        self._back = torch.arange(CONTEXT, device=device)
+        self._ahead = CONTEXT + torch.arange(horizon, device=device)
+        self._usable: Index | None = None
+
+    def window(self, series: Index, column: Index, hide: NDArray[np.bool_] | None = None) -> Window:
+        """Windows of context up to and including `column` of each series, and the days ahead.
+
+        Args:
+            series: (B,) row of the panel.
+            column: (B,) column of the panel: the origin.
+            hide: (B,) whether to withhold item and location, as if unknown.
+        """
+        row = torch.from_numpy(series).to(self.device)[:, None]
+        start = torch.from_numpy(column).to(self.device)[:, None]
+        back, ahead = start + self._back, start + self._ahead
+        demand = self.demand[row, back]
+        known = ~torch.isnan(demand)
+        demand = torch.nan_to_num(demand)
+        count = known.sum(dim=1, keepdim=True)
+        total = demand.sum(dim=1, keepdim=True)
+        scale = (total + PRIOR_DAYS * self.schema.typical) / (count + PRIOR_DAYS)
+        scaled = (demand / scale).clamp(max=_CLIP)
+        past = [torch.log1p(scaled), known.float(), self.available[row, back]]
+        weekday = masked_mean(scaled.unflatten(1, (-1, 7)), known.unflatten(1, (-1, 7)))
+        around = weekday[:, torch.arange(self.horizon, device=self.device) % 7]
+        distance = ((self._ahead - CONTEXT) / self.horizon).expand_as(around)
+        coming = [torch.log1p(around), distance]
+        for relative, values in self.past:
+            past.append(covariate(_at(values, row, back), relative)[0])
+        for relative, values in self.future:
+            of_past, of_ahead = covariate(_at(values, row, back), relative, _at(values, row, ahead))
+            past.append(of_past)
+            coming.append(of_ahead)
+        summary = [
+            torch.log(scale)[:, 0],
+            count[:, 0] / CONTEXT,
+            torch.log1p(masked_mean(scaled[:, -7:], known[:, -7:])),
+            torch.log1p(masked_mean(scaled[:, -28:], known[:, -28:])),
+        ]
+        codes = self.codes[row[:, 0]]
+        if hide is not None:
+            mask = torch.from_numpy(hide).to(self.device)[:, None]
+            codes = torch.cat([codes[:, :2].masked_fill(mask, 0), codes[:, 2:]], dim=1)
+        return Window(
+            torch.cat([torch.stack(past, dim=2), self.calendar[back]], dim=2),
+            torch.cat([torch.stack(coming, dim=2), self.calendar[ahead]], dim=2),
+            torch.stack(summary, dim=1),
+            codes,
+            scale,
+        )
+
+    def targets(self, series: Index, column: Index) -> Tensor:
+        """(B, H) demand of the days ahead, units per day; NaN where unknown."""
+        row = torch.from_numpy(series).to(self.device)[:, None]
+        start = torch.from_numpy(column).to(self.device)[:, None]
+        return self.demand[row, start + self._ahead]
+
+    def held_out(self, horizon: int, at_most: int = 4096) -> tuple[Index, Index]:
+        """Windows whose days ahead are the panel's last: of all series, or of evenly many."""
+        series = np.arange(0, self.n_series, max(1, -(-self.n_series // at_most)))
+        return series, np.full(len(series), self.n_days - 1 - horizon)
+
+    def sample(self, rng: np.random.Generator, n: int, horizon: int) -> tuple[Index, Index]:
+        """Draw n windows with a known day among the days ahead, none of them held out."""
+        if self._usable is None:
+            known = ~torch.isnan(self.demand[:, CONTEXT - 1 : CONTEXT - 1 + self.n_days])
+            total = torch.cumsum(known[:, : self.n_days - horizon].int(), dim=1).cpu().numpy()
+            some = total[:, horizon:] > total[:, :-horizon]
+            some[:, : min(CONTEXT, some.shape[1] - 1) - 1] = False
+            self._usable = np.flatnonzero(some)
+            self._origins = some.shape[1]
+        if not len(self._usable):
+            raise ModelError(
+                "lstm found no known demand to learn from in the training days: check clean_demand."
+            )
+        flat = rng.choice(self._usable, n)
+        return flat // self._origins, flat % self._origins
+
+
+def covariate(past: Tensor, relative: bool, ahead: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """A covariate (B, context) as the network sees it, and (B, H) ahead; unknown days are 0."""
+    ahead = past if ahead is None else ahead
+    if relative:
+        level = masked_mean(torch.nan_to_num(past), ~torch.isnan(past))[:, None]
+        level = level.abs().clamp(min=1e-6)
+        past, ahead = past / level - 1, ahead / level - 1
+    return (
+        torch.nan_to_num(past).clamp(-_CLIP, _CLIP),
+        torch.nan_to_num(ahead).clamp(-_CLIP, _CLIP),
+    )
+
+
+def masked_mean(values: Tensor, known: Tensor) -> Tensor:
+    """Mean over dimension 1 of the known values, 0 where there is none."""
+    return (values * known).sum(dim=1) / known.sum(dim=1).clamp(min=1)
+
+
+def calendar(first_day: dt.date, days: int) -> NDArray[np.float32]:
+    """(days, 11): weekday one-hot, then sine and cosine of the day in the month and in the year."""
+    when = np.datetime64(first_day, "D") + np.arange(days)
+    weekday = (when.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
+    month = (when - when.astype("datetime64[M]")).astype(np.float64) / 31
+    year = (when - when.astype("datetime64[Y]")).astype(np.float64) / 366
+    waves = [wave(2 * np.pi * part) for part in (month, year) for wave in (np.sin, np.cos)]
+    return np.column_stack([np.eye(7)[weekday], *waves]).astype(np.float32)
+
+
+def _at(values: Tensor, row: Tensor, column: Tensor) -> Tensor:
+    return values[row, column] if values.ndim == 2 else values[column]
+
+
+def _is_relative(values: Floats) -> bool:
+    known = values[~np.isnan(values)]
+    return bool(known.size and (known.min() < 0 or known.max() > 1))

@@ -1,0 +1,24 @@
+"""Replenishment: classes, economics, the (R,s,S) policy, the plan and its explanation.
+
+Frames in, frames out; no lake, no orchestration.
+"""
+
+from forecast_platform.replenishment.explain import Explanation, explain
+from forecast_platform.replenishment.history import LOOK_BACK_DAYS
+from forecast_platform.replenishment.parameters import PlanParameters
+from forecast_platform.replenishment.plan import make_plan, make_plans, most_urgent
+from forecast_platform.replenishment.position import ORDER_LOOK_BACK_DAYS, STOCK_LOOK_BACK_DAYS
+from forecast_platform.replenishment.terms import terms
+
+__all__ = [
+    "LOOK_BACK_DAYS",
+    "ORDER_LOOK_BACK_DAYS",
+    "STOCK_LOOK_BACK_DAYS",
+    "Explanation",
+    "PlanParameters",
+    "explain",
+    "make_plan",
+    "make_plans",
+    "most_urgent",
+    "terms",
+]

@@ -1,0 +1,241 @@
+"""Why an order has its quantity: every number of a plan line taken back to its source."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from forecast_platform.contracts.plan import ReasonCode
+from forecast_platform.errors import PlatformError
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A figure of the plan and the figures it is the sum of.
+
+    Attributes:
+        label: Name of the figure.
+        parts: Name and value of each part, with its sign.
+        total: The figure as the plan has it.
+        unit: Unit of all of them.
+        note: What a person should know about it.
+    """
+
+    label: str
+    parts: tuple[tuple[str, float], ...]
+    total: float
+    unit: str = "units"
+    note: str = ""
+
+    def lines(self) -> list[str]:
+        """The sum as text, one line per part."""
+        rows = [f"  {value + 0.0:>+12,.2f}  {name}" for name, value in self.parts]
+        note = f"  ({self.note})" if self.note else ""
+        return [*rows, f"  {self.total:>12,.2f}  = {self.label}, {self.unit}{note}"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A landed file that the line rests on.
+
+    Attributes:
+        file: Path relative to the table's folder.
+        rows: Rows of the series in it.
+        first_day: First of their days.
+        last_day: Last of their days.
+    """
+
+    file: str
+    rows: int
+    first_day: dt.date
+    last_day: dt.date
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A plan line taken apart.
+
+    Attributes:
+        title: The line in one sentence.
+        sums: Position, reorder point, order-up-to level, raw and order quantity; only those of
+            which the line has figures.
+        facts: Named facts: terms, service level, dates, model.
+        daily_forecast: Target day and expected units, over the protection period.
+        sales_days: Days with sales among the sales rows given.
+        sales_units: Net units on them.
+        sources: Landed files the sales came from.
+        reasons: Reason codes with their meaning.
+    """
+
+    title: str
+    sums: tuple[Sum, ...]
+    facts: tuple[tuple[str, str], ...]
+    daily_forecast: tuple[tuple[dt.date, float], ...]
+    sales_days: int
+    sales_units: float
+    sources: tuple[Source, ...]
+    reasons: tuple[tuple[str, str], ...]
+
+    def lines(self) -> list[str]:
+        """The explanation as text, for a terminal."""
+        text = [self.title, ""]
+        for figure in self.sums:
+            text += [*figure.lines(), ""]
+        text += [f"{name}: {value}" for name, value in self.facts]
+        if self.daily_forecast:
+            days = ", ".join(f"{day:%a %d %b} {mean:.2f}" for day, mean in self.daily_forecast)
+            text += ["", f"Expected per day: {days}"]
+        text += ["", f"Rests on {self.sales_days} days with sales, {self.sales_units:,.0f} units:"]
+        text += [
+            f"  {s.file}: {s.rows} rows, {s.first_day} to {s.last_day}" for s in self.sources
+        ] or ["  no landed sales in the look-back"]
+        return [*text, "", *(f"{code}: {meaning}" for code, meaning in self.reasons)]
+
+
+def explain(
+    plan_row: Mapping[str, Any],
+    forecasts: pl.DataFrame,
+    sales: pl.DataFrame,
+    model: Mapping[str, Any] | None = None,
+) -> Explanation:
+    """Take one plan line apart.
+
+    Args:
+        plan_row: A row of `REPLENISHMENT_PLAN`.
+        forecasts: Rows of `forecasts`; those of the line's series and origin are used.
+        sales: Rows of `validated_sales` in the look-back; those of the line's series, not after
+            its day, are used.
+        model: The row of `model_versions` that answered, where it is known.
+
+    Returns:
+        The explanation; its sums hold to rounding of floating-point numbers.
+
+    Raises:
+        PlatformError: If the row is not a plan line; names the columns that lack.
+    """
+    needed = ("date", "item_id", "location_id", "inventory_position", "reason_codes")
+    if lacking := [name for name in needed if name not in plan_row]:
+        raise PlatformError(
+            f"A row of the replenishment plan was expected; {', '.join(lacking)} lack: "
+            "read it from the table replenishment_plan."
+        )
+    series = (pl.col("item_id") == plan_row["item_id"]) & (
+        pl.col("location_id") == plan_row["location_id"]
+    )
+    codes = plan_row["reason_codes"].split(",")
+    rows = sales.filter(series & (pl.col("date") <= plan_row["date"]))
+    return Explanation(
+        title=_title(plan_row),
+        sums=_sums(plan_row),
+        facts=_facts(plan_row, model),
+        daily_forecast=_daily(plan_row, forecasts.filter(series)),
+        sales_days=rows.filter(pl.col("units") > 0)["date"].n_unique(),
+        sales_units=float(rows.sort("date", "units")["units"].sum()),
+        sources=_sources(rows),
+        reasons=tuple((code, ReasonCode[code].meaning) for code in codes),
+    )
+
+
+def _title(row: Mapping[str, Any]) -> str:
+    what = f"{row['item_id']} at {row['location_id']}, plan of {row['date']}"
+    if row["order_quantity"] is None:
+        return f"{what}: no quantity can be told"
+    if row["order_quantity"] == 0:
+        return f"{what}: nothing to order"
+    supplier = row["supplier_id"] or "a supplier not known"
+    return (
+        f"{what}: order {row['order_quantity']:,g} units from {supplier} on {row['order_date']}, "
+        f"expected on {row['expected_receipt_date']}"
+    )
+
+
+def _sums(row: Mapping[str, Any]) -> tuple[Sum, ...]:
+    position = Sum(
+        "inventory position",
+        (
+            ("on hand", row["on_hand"]),
+            ("reserved", -row["reserved"]),
+            ("on order, expected in time", row["on_order"]),
+            ("on order, late", row["late_units"]),
+        ),
+        row["inventory_position"],
+        note=f"counted {row['stock_date']}" if row["stock_date"] else "simulated, never counted",
+    )
+    if row["reorder_point"] is None:
+        return (position,)
+    after_lead_time = row["protection_demand"] - row["lead_time_demand"]
+    reorder = Sum(
+        "reorder point",
+        (
+            (f"expected demand in the lead time, {row['lead_time_days']} days",
+             row["lead_time_demand"]),
+            (f"expected demand until the next review, {row['review_days']} days", after_lead_time),
+            (f"safety stock for service level {row['service_level']:g}", row["safety_stock"]),
+        ),
+        row["reorder_point"],
+    )  # fmt: skip
+    cycle = row["order_up_to_level"] - row["reorder_point"]
+    upto = Sum(
+        "order-up-to level",
+        (("reorder point", row["reorder_point"]), ("cycle stock", cycle)),
+        row["order_up_to_level"],
+        note=_cycle_note(row["eoq"], cycle),
+    )
+    if not row["order_quantity"]:
+        return position, reorder, upto
+    raw = Sum(
+        "raw quantity",
+        (("order-up-to level", row["order_up_to_level"]),
+         ("inventory position", -row["inventory_position"])),
+        row["raw_quantity"],
+    )  # fmt: skip
+    rounding = row["order_quantity"] - row["raw_quantity"]
+    order = Sum(
+        "order quantity",
+        (("raw quantity", row["raw_quantity"]), ("rounding up", rounding)),
+        row["order_quantity"],
+        note=f"minimum {row['min_order_quantity']:g}, packs of {row['pack_size']:g}",
+    )
+    return position, reorder, upto, raw, order
+
+
+def _cycle_note(eoq: float | None, cycle: float) -> str:
+    if eoq is None:
+        return "no economic order quantity without a unit cost"
+    if cycle < eoq * (1 - 1e-9):
+        return f"cycle stock: economic order quantity {eoq:,.1f}, cut to the longest cover"
+    return "cycle stock: economic order quantity"
+
+
+def _facts(row: Mapping[str, Any], model: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
+    facts = [
+        ("Class", f"{row['abc_class']}{row['xyz_class']}"),
+        ("Terms", f"lead time {row['lead_time_days']} days, review every {row['review_days']} days "
+         f"(from {row['parameter_source']})"),
+        ("Stock-out expected", str(row["stockout_date"] or "not in sight")),
+        ("Latest order date", str(row["latest_order_date"] or "none")),
+        ("Model", f"{row['model']} version {row['model_version']}, trained on sales up to "
+         f"{row['training_cutoff']}, forecast of {row['origin']}" if row["model"] else "none"),
+    ]  # fmt: skip
+    if model is not None:
+        facts.append(("Model run", f"{model['run_id']}, {model['reason']}"))
+    return tuple(facts)
+
+
+def _daily(row: Mapping[str, Any], forecasts: pl.DataFrame) -> tuple[tuple[dt.date, float], ...]:
+    rows = forecasts.filter(
+        (pl.col("origin") == row["date"]) & (pl.col("horizon") <= row["protection_days"])
+    )
+    return tuple(rows.sort("date").select("date", pl.col("mean").cast(pl.Float64)).iter_rows())
+
+
+def _sources(sales: pl.DataFrame) -> tuple[Source, ...]:
+    files = sales.group_by("file").agg(
+        pl.len().alias("rows"), pl.col("date").min().alias("first"), pl.col("date").max()
+    )
+    ordered = files.select("file", "rows", "first", "date").sort("file")
+    return tuple(Source(*row) for row in ordered.iter_rows())

@@ -1,0 +1,45 @@
+"""The reason codes of every plan line."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from forecast_platform.contracts.plan import ReasonCode as Code
+
+
+def with_reasons(lines: pl.DataFrame) -> pl.DataFrame:
+    """Add `reason_codes`: the decision's code first, then what was adjusted, assumed or lacking."""
+    decided = pl.col("order_quantity").is_not_null()
+    orders = pl.col("order_quantity") > 0
+    demand = pl.col("protection_demand") > 0
+    counted = ~pl.col("simulated")
+    when: dict[Code, pl.Expr] = {
+        Code.NO_FORECAST: pl.col("no_forecast"),
+        Code.INVALID_FORECAST: pl.col("invalid_forecast"),
+        Code.BELOW_REORDER_POINT: orders,
+        Code.ABOVE_REORDER_POINT: decided & ~orders & demand,
+        Code.NO_DEMAND: decided & ~orders & ~demand,
+        Code.RAISED_TO_MOQ: pl.col("raised_to_minimum"),
+        Code.ROUNDED_TO_PACKS: pl.col("rounded"),
+        Code.EOQ_CAPPED: orders & (pl.col("cycle_stock") < pl.col("eoq")),
+        Code.EXCEEDS_MAX_COVER: pl.col("too_much"),
+        Code.STOCKOUT_BEFORE_RECEIPT: pl.col("runs_out_first"),
+        Code.STOCK_SIMULATED: pl.col("simulated"),
+        Code.STOCK_MISSING: pl.col("simulated") & pl.col("counts_exist"),
+        Code.STOCK_STALE: counted & (pl.col("stock_date") < pl.col("date")),
+        Code.NEGATIVE_STOCK: pl.col("negative_stock"),
+        Code.LATE_DELIVERY: (pl.col("late_units") > 0) | (pl.col("overdue_units") > 0),
+        Code.DELIVERY_OVERDUE: pl.col("overdue_units") > 0,
+        Code.ARRIVES_TOO_LATE: pl.col("beyond_units") > 0,
+        Code.NO_SUPPLIER: pl.col("supplier_id").is_null(),
+        Code.TERMS_FROM_SETTINGS: pl.col("parameter_source") == "settings",
+        Code.TERMS_INVALID: pl.col("terms_invalid"),
+        Code.TERMS_CHANGED: pl.col("terms_changed"),
+        Code.COST_ESTIMATED: pl.col("cost_estimated"),
+        Code.COST_UNKNOWN: pl.col("unit_cost").is_null(),
+        Code.PRICE_UNKNOWN: pl.col("price").is_null(),
+        Code.FALLBACK_MODEL: pl.col("fallback_reason").is_not_null(),
+        Code.NO_HISTORY: pl.col("known_days") == 0,
+    }
+    codes = [pl.when(condition).then(pl.lit(code.value)) for code, condition in when.items()]
+    return lines.with_columns(reason_codes=pl.concat_str(codes, separator=",", ignore_nulls=True))

@@ -1,0 +1,255 @@
+"""The steps from a bare line to a decision. Each adds columns to the frame of lines.
+
+Columns that are not in the plan's contract (flags and intermediate figures) are read by later
+steps and by the reason codes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from forecast_platform.contracts import QUANTILES
+from forecast_platform.replenishment import policy
+from forecast_platform.replenishment.classes import abc_classes, xyz_classes
+from forecast_platform.replenishment.cover import DailyForecast, days_of_cover, stockout_in
+from forecast_platform.replenishment.economics import economic_order_quantity, unit_costs
+from forecast_platform.replenishment.history import History, Trailing
+from forecast_platform.replenishment.lines import QUANTILE_COLUMNS, PlanTables
+from forecast_platform.replenishment.parameters import PlanParameters
+from forecast_platform.replenishment.position import open_orders, stock_counts
+from forecast_platform.replenishment.replay import Replayed, ReplayPolicy, replay
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+_DAYS_PER_YEAR = 365.0
+
+
+def _numbers(lines: pl.DataFrame, name: str) -> FloatArray:
+    return lines[name].cast(pl.Float64).to_numpy()
+
+
+def with_economics(lines: pl.DataFrame, past: Trailing, parameters: PlanParameters) -> pl.DataFrame:
+    """Add trailing demand, price, cost, annual value, classes and the service level aimed at."""
+    cost, estimated = unit_costs(_numbers(lines, "landed_cost"), past.price, parameters.cost_share)
+    lines = lines.with_columns(
+        pl.Series("known_days", past.known_days),
+        pl.Series("past_mean", past.mean),
+        pl.Series("past_std", past.std),
+        pl.Series("price", past.price).fill_nan(None),
+        pl.Series("unit_cost", cost).fill_nan(None),
+        pl.Series("cost_estimated", estimated),
+        pl.Series("annual_value", past.mean * _DAYS_PER_YEAR * cost).fill_nan(None),
+    )
+    levels = {name: parameters.service_level_of(name) for name in ("A", "B", "C")}
+    return lines.with_columns(
+        abc_classes(lines, parameters.abc_cuts).alias("abc_class"),
+        xyz_classes(lines["past_mean"], lines["past_std"], parameters.xyz_cuts),
+    ).with_columns(
+        service_level=pl.col("abc_class").replace_strict(levels, return_dtype=pl.Float64)
+    )
+
+
+def with_demand(lines: pl.DataFrame, forecast: DailyForecast) -> pl.DataFrame:
+    """Tell lines without a forecast, and with one that makes no sense; empty their demand."""
+    lines = lines.with_columns(
+        no_forecast=~(pl.col("has_demand") & pl.Series(forecast.days > 0)),
+    ).with_columns(
+        invalid_forecast=~pl.col("no_forecast")
+        & ~(pl.col("demand_valid") & pl.Series(forecast.valid)),
+    )
+    usable = ~(pl.col("no_forecast") | pl.col("invalid_forecast"))
+    renamed = {
+        "lead_time_mean": "lead_time_demand",
+        "mean": "protection_demand",
+        "std": "protection_std",
+        **{name: name for name in QUANTILE_COLUMNS},
+    }
+    return lines.with_columns(
+        pl.when(usable).then(pl.col(old)).alias(new) for old, new in renamed.items()
+    )
+
+
+def _cycle_stock(
+    lines: pl.DataFrame, daily_mean: FloatArray, parameters: PlanParameters
+) -> tuple[FloatArray, FloatArray]:
+    """Economic order quantity (NaN without a cost) and what of it the longest cover allows."""
+    eoq = economic_order_quantity(
+        _numbers(lines, "order_cost"),
+        daily_mean * _DAYS_PER_YEAR,
+        parameters.holding_rate * _numbers(lines, "unit_cost"),
+    )
+    most = parameters.max_cover_days * daily_mean
+    return eoq, np.where(np.isnan(eoq), 0.0, np.minimum(eoq, most))
+
+
+def _replayed(lines: pl.DataFrame, look_back: History, parameters: PlanParameters) -> Replayed:
+    """The policy of past mean and spread, replayed (normal demand, Chopra and Meindl)."""
+    mean, protection = _numbers(lines, "past_mean"), _numbers(lines, "protection_days")
+    std = policy.lead_time_demand_std(
+        protection, _numbers(lines, "past_std"), mean, _numbers(lines, "lead_time_std_days")
+    )
+    score = policy.normal_scores(_numbers(lines, "service_level"))
+    reorder_point = mean * protection + score * std
+    order_up_to = reorder_point + _cycle_stock(lines, mean, parameters)[1]
+    minimum, pack = _numbers(lines, "min_order_quantity"), _numbers(lines, "pack_size")
+    return replay(
+        look_back,
+        ReplayPolicy(
+            opening=policy.whole_packs(order_up_to, np.zeros_like(pack), pack),
+            mean=mean,
+            reorder_point=reorder_point,
+            order_up_to=order_up_to,
+            minimum=minimum,
+            pack=pack,
+            lead_time=lines["lead_time_days"].to_numpy(),
+            review=lines["review_days"].to_numpy(),
+        ),
+    )
+
+
+def with_position(
+    lines: pl.DataFrame,
+    tables: PlanTables,
+    look_back: History,
+    forecast: DailyForecast,
+    parameters: PlanParameters,
+) -> pl.DataFrame:
+    """Add the inventory position and how long it lasts.
+
+    A line without a recent stock count is simulated as a whole: its purchase orders do not count,
+    for the replay has its own.
+    """
+    counted = stock_counts(lines, tables.inventory)
+    orders = open_orders(lines, tables.purchase_orders, forecast.horizon)
+    simulated = counted["on_hand"].is_null().to_numpy()
+    on_hand = np.maximum(_numbers(counted, "on_hand"), 0.0)
+    reserved = _numbers(counted, "reserved").copy()
+    figures = {
+        "on_order": orders.on_order,
+        "late_units": orders.late,
+        "overdue_units": orders.overdue,
+        "beyond_units": orders.beyond,
+    }
+    figures = {name: np.where(simulated, 0.0, units) for name, units in figures.items()}
+    receipts = orders.receipts
+    if simulated.any():
+        end = _replayed(lines.filter(pl.Series(simulated)), look_back.select(simulated), parameters)
+        on_hand[simulated], reserved[simulated] = end.on_hand, 0.0
+        figures["on_order"][simulated] = end.on_order
+        receipts[simulated] = 0.0
+        span = min(receipts.shape[1], end.receipts.shape[1])
+        receipts[simulated, :span] = end.receipts[:, :span]
+    available = on_hand - reserved
+    position = available + figures["on_order"] + figures["late_units"]
+    runs_out = stockout_in(available, figures["on_order"], receipts, forecast)
+    return lines.with_columns(
+        pl.Series("on_hand", on_hand),
+        pl.Series("reserved", reserved),
+        *(pl.Series(name, units) for name, units in figures.items()),
+        pl.Series("uncounted_units", figures["overdue_units"] + figures["beyond_units"]),
+        pl.Series("inventory_position", position),
+        pl.Series("simulated", simulated),
+        counted["stock_date"],
+        (counted["on_hand"] < 0).fill_null(False).alias("negative_stock"),
+        pl.Series("days_of_cover", days_of_cover(position, forecast)),
+        pl.Series("stockout_in", runs_out).fill_nan(None).cast(pl.Int64),
+    ).with_columns(
+        position_source=pl.when("simulated").then(pl.lit("simulated")).otherwise(pl.lit("counted")),
+        counts_exist=(~pl.col("simulated")).any().over("date"),
+    )
+
+
+def with_policy(lines: pl.DataFrame, parameters: PlanParameters) -> pl.DataFrame:
+    """Add safety stock, reorder point, economic order quantity and order-up-to level."""
+    mean, std = _numbers(lines, "protection_demand"), _numbers(lines, "protection_std")
+    quantiles = lines.select(QUANTILE_COLUMNS).to_numpy()
+    daily_mean = mean / _numbers(lines, "protection_days")
+    spread = daily_mean * _numbers(lines, "lead_time_std_days")
+    levels, safety = _numbers(lines, "service_level"), np.full(lines.height, np.nan)
+    for level in np.unique(levels):
+        aimed = levels == level
+        quantile = policy.quantile_at(float(level), QUANTILES, quantiles[aimed], std[aimed])
+        safety[aimed] = policy.safety_stock(float(level), quantile, mean[aimed], spread[aimed])
+    eoq, cycle_stock = _cycle_stock(lines, daily_mean, parameters)
+    reorder_point = mean + safety
+    return lines.with_columns(
+        pl.Series("safety_stock", safety).fill_nan(None),
+        pl.Series("reorder_point", reorder_point).fill_nan(None),
+        pl.Series("eoq", eoq).fill_nan(None),
+        pl.Series("cycle_stock", cycle_stock).fill_nan(None),
+        pl.Series("order_up_to_level", reorder_point + cycle_stock).fill_nan(None),
+        policy=pl.lit("(R,s,S)"),
+    )
+
+
+def with_decision(
+    lines: pl.DataFrame, forecast: DailyForecast, parameters: PlanParameters
+) -> pl.DataFrame:
+    """Add quantities, dates, cover, value, priority and whether the line is feasible."""
+    position = _numbers(lines, "inventory_position")
+    raw = policy.order_quantity(
+        position, _numbers(lines, "reorder_point"), _numbers(lines, "order_up_to_level")
+    )
+    minimum, pack = _numbers(lines, "min_order_quantity"), _numbers(lines, "pack_size")
+    quantity = policy.whole_packs(raw, minimum, pack)
+    cover_bought = days_of_cover(position + quantity, forecast) - _numbers(lines, "days_of_cover")
+    shortage = policy.expected_shortage(
+        position, QUANTILES, lines.select(QUANTILE_COLUMNS).to_numpy()
+    )
+    margin = np.maximum(_numbers(lines, "price") - _numbers(lines, "unit_cost"), 0.0)
+    value = quantity * _numbers(lines, "unit_cost")
+    at_risk = shortage * margin
+    longest = parameters.max_cover_days + _numbers(lines, "protection_days")
+    too_much = (quantity > np.ceil(raw)) & (cover_bought > longest)
+    priority = np.divide(at_risk, value, out=np.zeros_like(value), where=value > 0)
+    figures = {
+        "raw_quantity": raw,
+        "order_quantity": quantity,
+        "cover_bought_days": cover_bought,
+        "order_value": value,
+        "margin_at_risk": at_risk,
+        "priority_score": np.where(np.isnan(at_risk), np.nan, priority),
+    }
+    return lines.with_columns(
+        *(pl.Series(name, numbers).fill_nan(None) for name, numbers in figures.items()),
+        pl.Series("raised_to_minimum", (raw > 0) & (raw < minimum)),
+        pl.Series("rounded", (raw > 0) & (quantity > np.maximum(raw, minimum))),
+        pl.Series("too_much", too_much),
+    ).with_columns(
+        *_dates(),
+        plan_id=pl.concat_str(
+            pl.col("date").dt.to_string("%Y-%m-%d"), "item_id", "location_id", separator="/"
+        ),
+        status=pl.lit("proposed"),
+        feasible=pl.col("order_quantity").is_not_null() & ~pl.col("too_much"),
+        days_of_cover=pl.col("days_of_cover").fill_nan(None),
+    )
+
+
+def _dates() -> list[pl.Expr]:
+    """Stock-out, order and receipt dates: an order is sent the day after the plan's."""
+    tomorrow = pl.col("date").dt.offset_by("1d")
+    after = pl.col("date").cast(pl.Int32).cast(pl.Int64)
+    orders = pl.col("order_quantity") > 0
+
+    def day(number: pl.Expr) -> pl.Expr:
+        return number.cast(pl.Int32).cast(pl.Date)
+
+    runs_out = day(after + pl.col("stockout_in"))
+    latest = day(after + pl.col("stockout_in") - pl.col("lead_time_days"))
+    return [
+        runs_out.alias("stockout_date"),
+        pl.when(orders).then(tomorrow).alias("order_date"),
+        pl.when(latest.is_not_null())
+        .then(pl.max_horizontal(latest, tomorrow))
+        .alias("latest_order_date"),
+        pl.when(orders)
+        .then(day(after + 1 + pl.col("lead_time_days")))
+        .alias("expected_receipt_date"),
+        (pl.col("stockout_in") <= pl.col("lead_time_days"))
+        .fill_null(False)
+        .alias("runs_out_first"),
+    ]

@@ -1,0 +1,196 @@
+"""One landed file into raw rows: every value as untouched text, with its provenance.
+
+Raw text differs from the file's text only where `mapping.yaml` declares a format or a default.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from forecast_platform.contracts import DType, Table, raw
+from forecast_platform.errors import LandingError
+from forecast_platform.lake.schema import polars_schema
+from forecast_platform.sources.dates import BROKEN_LINE, parse_day
+from forecast_platform.sources.files import Content, RefusedFileError, load
+from forecast_platform.sources.mapping import Mapping
+from forecast_platform.sources.text import Columns, columns_from_csv, columns_from_jsonl
+
+
+@dataclass(frozen=True, slots=True)
+class RawFile:
+    """One landed file as rows of the raw table.
+
+    Args:
+        frame: Rows by the contract of the raw stage; rows without any value are left out.
+        checksum: SHA-256 of the bytes; a mapping's content counts as their end, so that a file is
+            read again when its mapping changes.
+        size: Bytes.
+        rows: Number of rows.
+        remark: What is odd about the file though it landed.
+    """
+
+    frame: pl.DataFrame
+    checksum: str
+    size: int
+    rows: int
+    remark: str | None = None
+
+
+def read_file(path: Path, table: Table, mapping: Mapping, name: str) -> RawFile:
+    """Read one landed file.
+
+    Args:
+        path: Where it lies; the suffix tells the format.
+        table: Landed contract.
+        mapping: How the shop's files are written.
+        name: The file's name in the tables, its path relative to the table's folder.
+
+    Raises:
+        RefusedFileError: If it cannot be landed; says why and what to do.
+        UnsettledFileError: If it disappears or changes while it is read.
+    """
+    content = load(path, mapping.fingerprint())
+    try:
+        if content.defect:
+            raise LandingError(content.defect)
+        if not content.data:
+            empty = pl.DataFrame(schema=polars_schema(raw(table)))
+            return RawFile(empty, content.checksum, content.size, 0, "the file is empty")
+        rows = _raw(_columns(path, content, table, mapping), table, mapping)
+    except LandingError as error:
+        raise RefusedFileError(str(error), content.checksum, content.size) from error
+    rows = rows.with_columns(file=pl.lit(name), checksum=pl.lit(content.checksum))
+    frame = rows.select(raw(table).column_names).collect()
+    return RawFile(frame, content.checksum, content.size, frame.height)
+
+
+def _columns(path: Path, content: Content, table: Table, mapping: Mapping) -> Columns:
+    name = path.name.lower()
+    if name.endswith(".parquet"):
+        return _columns_from_parquet(content.data)
+    if ".jsonl" in name:
+        return columns_from_jsonl(content.data, mapping.encoding)
+    return columns_from_csv(
+        content.data,
+        mapping.encoding,
+        mapping.delimiter,
+        lambda column: _target(column, table, mapping) is not None,
+    )
+
+
+def _columns_from_parquet(data: bytes) -> Columns:
+    try:
+        frame = pl.read_parquet(io.BytesIO(data))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise LandingError(f"the parquet file cannot be read ({error}): write it again") from error
+    texts = [_as_text(series).alias(str(i)) for i, series in enumerate(frame)]
+    return Columns(frame.columns, pl.DataFrame(texts))
+
+
+def _as_text(values: pl.Series) -> pl.Series:
+    if values.dtype == pl.Binary:
+        try:
+            return values.cast(pl.String)
+        except pl.exceptions.PolarsError:
+            return values.bin.encode("hex")
+    if values.dtype.is_nested() or values.dtype == pl.Duration:
+        return values.to_frame("value").select(pl.struct("value").struct.json_encode()).to_series()
+    return values.cast(pl.String)
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[\s-]+", "_", name.strip(" \t\r\ufeff").casefold())
+
+
+def _target(name: str, table: Table, mapping: Mapping) -> str | None:
+    """Our name of a column of theirs, None if the contract does not know it."""
+    renamed = {_normal(theirs): ours for theirs, ours in mapping.columns.items()}
+    normal = _normal(name)
+    if normal in renamed:
+        return renamed[normal]
+    return normal if normal in table.column_names and normal not in renamed.values() else None
+
+
+def _raw(columns: Columns, table: Table, mapping: Mapping) -> pl.LazyFrame:
+    targets = [_target(name, table, mapping) for name in columns.names]
+    _check_header(columns.names, targets, table, mapping)
+    values = columns.values.lazy().with_row_index("row_number", offset=1)
+    if columns.broken is not None:
+        values = values.with_columns(columns.broken.alias("broken"))
+    content = pl.exclude("row_number").is_not_null()
+    rows = values.filter(pl.any_horizontal(content))
+    ours = {target: pl.col(str(i)) for i, target in enumerate(targets) if target}
+    extras = {
+        name or f"column {i + 1}": pl.col(str(i))
+        for i, (name, target) in enumerate(zip(columns.names, targets, strict=True))
+        if target is None
+    }
+    texts = {
+        column.name: _declared(
+            ours.get(column.name, pl.lit(None, pl.String)), column.dtype, mapping
+        )
+        for column in table.columns
+    }
+    texts |= {
+        name: texts[name].replace("", None).fill_null(value)
+        for name, value in mapping.defaults.items()
+    }
+    frame = rows.select(
+        pl.col("row_number").cast(pl.Int64),
+        **texts,
+        extra=_extra(extras, columns.broken is not None),
+    )
+    day = parse_day(pl.col(table.day)) if table.day else pl.lit(None, pl.Date)
+    return frame.with_columns(business_day=day)
+
+
+def _extra(extras: dict[str, pl.Expr], broken: bool) -> pl.Expr:
+    if extras:
+        unknown = pl.struct(extras[name].alias(name) for name in sorted(extras))
+        extra = unknown.struct.json_encode()
+    else:
+        extra = pl.lit(None, pl.String)
+    if not broken:
+        return extra
+    line = pl.struct(pl.col("broken").alias(BROKEN_LINE)).struct.json_encode()
+    return pl.when(pl.col("broken").is_not_null()).then(line).otherwise(extra)
+
+
+def _declared(text: pl.Expr, dtype: DType, mapping: Mapping) -> pl.Expr:
+    """Translate a declared date or number format; text that is not in it stays as it is."""
+    if dtype == DType.DATE and mapping.date_format:
+        return pl.coalesce(parse_day(text, mapping.date_format).dt.strftime("%Y-%m-%d"), text)
+    if dtype not in (DType.FLOAT, DType.INT) or (mapping.decimal, mapping.thousands) == (".", None):
+        return text
+    thousands, decimal = re.escape(mapping.thousands or ""), re.escape(mapping.decimal)
+    grouped = rf"\d{{1,3}}(?:{thousands}\d{{3}})+|" if thousands else ""
+    number = rf"^\s*[+-]?(?:{grouped}\d+)(?:{decimal}\d*)?(?:[eE][+-]?\d+)?\s*$"
+    plain = text.str.replace_all(mapping.thousands or "", "", literal=True) if thousands else text
+    plain = plain.str.replace(mapping.decimal, ".", literal=True)
+    return pl.when(text.str.contains(number)).then(plain).otherwise(text)
+
+
+def _check_header(
+    names: list[str], targets: list[str | None], table: Table, mapping: Mapping
+) -> None:
+    identities = [target or _normal(name) for name, target in zip(names, targets, strict=True)]
+    twice = sorted(
+        {name for name, same in zip(names, identities, strict=True)
+         if same and identities.count(same) > 1}
+    )  # fmt: skip
+    if twice:
+        raise LandingError(f"columns {twice} come more than once: rename or remove the spare ones")
+    missing = [
+        column.name for column in table.columns
+        if column.required and column.name not in targets and column.name not in mapping.defaults
+    ]  # fmt: skip
+    if missing:
+        raise LandingError(
+            f"columns {missing} are missing; the header has {names}. Rename its columns, or say in "
+            f"mapping.yaml which is which, as in `columns: {{their name: {missing[0]}}}`"
+        )

@@ -1,0 +1,58 @@
+"""The register of landed files and the rows that no day holds, kept while files land."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import polars as pl
+
+from forecast_platform.contracts.derived import LANDING_FILES, UNREADABLE_ROWS
+from forecast_platform.lake import Lake, polars_schema
+from forecast_platform.sources.dates import parse_day
+
+
+class Register:
+    """The tables `landing_files` and `unreadable_rows`, held while files land."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._files = lake.scan(LANDING_FILES).sort(LANDING_FILES.key).collect()
+        self._unreadable = lake.scan(UNREADABLE_ROWS).sort(UNREADABLE_ROWS.key).collect()
+
+    def entries(self, table: str) -> dict[str, dict[str, Any]]:
+        """Register rows of one table by file."""
+        rows = self._files.filter(pl.col("table_name") == table)
+        return {row["file"]: row for row in rows.iter_rows(named=True)}
+
+    def misdated(self, table: str, first: dt.date, last: dt.date) -> set[str]:
+        """Landed files read when other days were accepted, of which a row changes sides."""
+        outside = self._files.filter(
+            pl.col("table_name") == table,
+            (pl.col("first_day") < first) | (pl.col("last_day") > last),
+        )
+        day = parse_day(pl.col("content").str.json_path_match("$.date"))
+        inside = self._unreadable.filter(pl.col("table_name") == table).filter(
+            day.is_between(first, last)
+        )
+        refused = self._files.filter(pl.col("status") == "refused", pl.col("table_name") == table)
+        return {*outside["file"], *inside["file"]} - {*refused["file"]}
+
+    def record(self, table: str, entries: list[dict[str, Any]], unreadable: pl.DataFrame) -> None:
+        """Replace what is known of some files, the refused rows before the register."""
+        accepted = [entry["file"] for entry in entries if entry["status"] == "landed"]
+        rows = self._without(self._unreadable, table, accepted)
+        rows = pl.concat([rows, unreadable]).sort(UNREADABLE_ROWS.key)
+        if not rows.equals(self._unreadable):
+            self._lake.replace_all(UNREADABLE_ROWS, rows)
+            self._unreadable = rows
+        new = pl.DataFrame(entries, schema=polars_schema(LANDING_FILES))
+        files = self._without(self._files, table, new["file"].to_list())
+        files = pl.concat([files, new]).sort(LANDING_FILES.key)
+        if not files.equals(self._files):
+            self._lake.replace_all(LANDING_FILES, files)
+            self._files = files
+
+    @staticmethod
+    def _without(frame: pl.DataFrame, table: str, files: list[str]) -> pl.DataFrame:
+        return frame.filter((pl.col("table_name") != table) | ~pl.col("file").is_in(files))

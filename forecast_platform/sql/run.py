@@ -1,0 +1,100 @@
+"""Runs the SQL project on DuckDB in memory, for a span of days.
+
+Belongs here: handing frames to DuckDB and getting frames back. Does not belong here: what the
+models compute (`dbt_like_sql/`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Mapping
+
+import duckdb
+import polars as pl
+
+from forecast_platform.contracts import landed_table, tables
+from forecast_platform.errors import ConfigurationError
+from forecast_platform.lake import conform, polars_schema
+from forecast_platform.sql.project import SqlProject
+
+
+def run(
+    project: SqlProject,
+    sources: Mapping[str, pl.DataFrame],
+    *,
+    first: dt.date,
+    last: dt.date,
+    outputs: Collection[str] | None = None,
+    threads: int | None = None,
+) -> dict[str, pl.DataFrame]:
+    """Build the models for the days [first, last].
+
+    A day's rows depend on nothing but the sources' rows of its own look-back, so they are the same
+    whether the day is built alone or in a span, whatever the order of rows and the threads.
+
+    Args:
+        project: The project to run.
+        sources: Frames by source name, with the contract's columns and at least the rows of
+            [first - project.lookback()[name], last]. A source that is left out has no rows.
+        first: First day to build.
+        last: Last day to build.
+        outputs: Models whose tables are wanted; all if None. Others that they need are built too.
+        threads: DuckDB's threads; by default one per core.
+
+    Returns:
+        A frame per model, sorted by its first columns (date, item, location). Tables with a
+        contract have exactly its columns and types.
+
+    Raises:
+        ConfigurationError: If a model is not SQL that DuckDB runs (names the file), or a source or
+            an output is unknown.
+    """
+    _check_known(sources, project.sources, "sources")
+    wanted = project.upstream_of(project.models if outputs is None else outputs)
+    built: dict[str, pl.DataFrame] = {}
+    with duckdb.connect(config={} if threads is None else {"threads": threads}) as connection:
+        # Rows are sorted at the end, so DuckDB need not keep their order on the way.
+        connection.execute("set preserve_insertion_order = false")
+        for name, columns in project.sources.items():
+            frame = sources.get(name, polars_schema(tables()[name]).to_frame())
+            connection.register(name, frame.select(columns))
+        for name in wanted:
+            spec = project.models[name]
+            sql = project.render(name, first=first, last=last, variables=_fill_strategies())
+            try:
+                connection.execute(f"create {spec.materialized} {name} as {sql}")
+            except duckdb.Error as error:
+                raise ConfigurationError(f"{spec.path} does not run: {error}") from error
+        for name in project.models if outputs is None else outputs:
+            built[name] = _fetch(connection, project, name, first)
+    return built
+
+
+def _fetch(
+    connection: duckdb.DuckDBPyConnection, project: SqlProject, name: str, first: dt.date
+) -> pl.DataFrame:
+    """The rows of one model, without the days that it holds for later models to look back on."""
+    columns = tuple(project.models[name].columns)
+    where = f"where date >= date '{first}'" if "date" in columns else ""
+    frame: pl.DataFrame = connection.sql(f"select * from {name} {where}").pl()
+    contract = tables().get(name)
+    if contract is not None:
+        return conform(frame, contract).sort(contract.key)
+    return frame.sort(frame.columns)
+
+
+def _fill_strategies() -> dict[str, str]:
+    """How gaps are filled, as the contracts of the columns say."""
+    return {
+        "shelf_price_fill": landed_table("prices").column("price").fill,
+        "paid_price_fill": landed_table("sales").column("unit_price").fill,
+    }
+
+
+def _check_known(given: Collection[str], known: Collection[str], what: str) -> None:
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise ConfigurationError(
+            f"The SQL project knows no {what} {', '.join(unknown)}: expected some of "
+            f"{', '.join(sorted(known))}."
+        )
