@@ -27,7 +27,7 @@ def path_levels(
     Conover 1982), so that even few paths reproduce the marginal quantiles.
     """
     rng = np.random.default_rng([seed, origin.toordinal()])
-    shocks = rng.standard_normal((n, horizon))
+    shocks = rng.standard_normal((horizon, n)).T  # a longer horizon keeps the earlier days
     scores = np.empty_like(shocks)
     scores[:, 0] = shocks[:, 0]
     for day in range(1, horizon):

@@ -138,20 +138,26 @@ def _prices(frame: pl.DataFrame) -> pl.DataFrame:
 def _products(frame: pl.DataFrame) -> pl.DataFrame:
     levels = [f"{level}_category_id" for level in ("first", "second", "third")]
     return (
-        frame.select(
-            "item_id",
+        frame.select("product_id", *levels, "management_group_id")
+        .unique()
+        .select(
+            item_id=pl.col("product_id").cast(pl.String),
             category=pl.concat_str(levels, separator="/"),
             department=pl.col("management_group_id").cast(pl.String),
         )
-        .unique()
         .sort("item_id")
     )
 
 
 def _locations(frame: pl.DataFrame) -> pl.DataFrame:
     return (
-        frame.select("location_id", region=pl.format("city {}", "city_id"), country=pl.lit("CN"))
+        frame.select("store_id", "city_id")
         .unique()
+        .select(
+            location_id=pl.col("store_id").cast(pl.String),
+            region=pl.format("city {}", "city_id"),
+            country=pl.lit("CN"),
+        )
         .sort("location_id")
     )
 

@@ -1,0 +1,297 @@
+"""`forecast-platform ...`: one verb per thing a person does."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from forecast_platform import progress
+from forecast_platform.errors import ConfigurationError, PlatformError
+from forecast_platform.settings import home_folder, save_settings, settings
+
+if TYPE_CHECKING:
+    from forecast_platform.defs.operate import Operator
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Forecast the demand of every item at every location and decide what to reorder.",
+)
+console = Console()
+
+Day = Annotated[dt.datetime, typer.Option(formats=["%Y-%m-%d"])]
+MaybeDay = Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+
+
+class Source(StrEnum):
+    """Public data sets that can be imported."""
+
+    M5 = "m5"
+    FRESHRETAILNET = "freshretailnet"
+    ONLINE_RETAIL = "online-retail"
+
+
+@app.command()
+def demo(
+    items: Annotated[int, typer.Option(help="Items of the shop.")] = 200,
+    locations: Annotated[int, typer.Option(help="Its locations.")] = 3,
+    days: Annotated[int, typer.Option(help="Days of history.")] = 730,
+    issued: Annotated[int, typer.Option(help="Newest days that get forecasts and plans.")] = 28,
+) -> None:
+    """Make demo data, run the whole graph, say what was made and where to look."""
+    from forecast_platform.sources.demo import make_demo
+
+    _empty_home()
+    with _watching("demo") as watch:
+        watch("making a shop", None)
+        report = make_demo(home_folder() / "landing", items=items, locations=locations, days=days)
+        save_settings(home_folder(), report.settings)
+        with _operator() as operator:
+            _bring_up_to_date(operator, report.last_day - dt.timedelta(days=issued - 1))
+    from forecast_platform.summary import summary
+
+    summary(console, settings())
+
+
+@app.command("import")
+def import_(
+    source: Source, path: Annotated[Path, typer.Argument(help="Folder or file as published.")]
+) -> None:
+    """Turn a public data set into landing files."""
+    from forecast_platform.sources import importers
+
+    load: Callable[..., Any] = {
+        Source.M5: importers.import_m5,
+        Source.FRESHRETAILNET: importers.import_freshretailnet,
+        Source.ONLINE_RETAIL: importers.import_online_retail,
+    }[source]
+    _empty_home()
+    with _watching(f"import {source}") as watch:
+        report = load(path, home_folder() / "landing", watch)
+    save_settings(home_folder(), report.settings)
+    for table, rows in report.rows.items():
+        console.print(f"  {table:<16}{rows:>12,} rows")
+    for note in report.notes:
+        console.print(f"  note: {note}")
+    console.print(f"Landed {report.first_day} to {report.last_day}. Next: forecast-platform run")
+
+
+@app.command()
+def run(
+    from_: Annotated[
+        dt.datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="First origin to issue."),
+    ] = None,
+    to: Annotated[
+        dt.datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], help="Last origin to issue."),
+    ] = None,
+    select: Annotated[str | None, typer.Option(help="Stop after this table.")] = None,
+    restate: Annotated[
+        bool, typer.Option(help="Replace forecasts and plans that were issued already.")
+    ] = False,
+) -> None:
+    """Land what is new and make everything that is stale, up to the newest plan."""
+    with _watching("run"), _operator() as operator:
+        first, last = from_ and from_.date(), to and to.date()
+        _bring_up_to_date(operator, first, last, select=select, restate=restate)
+    if select is None:
+        from forecast_platform.summary import summary
+
+        summary(console, settings())
+
+
+@app.command()
+def train(cutoff: Day) -> None:
+    """Train every family on data up to a cutoff (a Sunday) and choose the champion."""
+    with _watching("train"), _operator() as operator:
+        operator.train(cutoff.date())
+    from forecast_platform.summary import leaderboard
+
+    console.print(leaderboard(settings(), cutoff.date()))
+
+
+@app.command()
+def backtest(
+    origins: Annotated[int, typer.Option(min=1, help="Rolling origins.")] = 3,
+    horizon: Annotated[int, typer.Option(min=1, help="Days ahead.")] = 28,
+    models: Annotated[str | None, typer.Option(help="Families, joined by commas.")] = None,
+) -> None:
+    """Compare families over rolling origins: a leaderboard as table and plot."""
+    from forecast_platform.home import Home
+    from forecast_platform.training import backtest_home
+
+    families = tuple(models.split(",")) if models else settings().models
+    with _watching("backtest") as watch:
+        scores, plot = backtest_home(Home(settings()), families, origins, horizon, watch)
+    from forecast_platform.summary import scores_table
+
+    console.print(scores_table(scores))
+    console.print(f"Plot: {plot}")
+
+
+@app.command()
+def forecasts(origin: Day, out: Path) -> None:
+    """Export the forecasts of one origin as csv or parquet."""
+    _export("forecasts", origin.date(), out)
+
+
+@app.command()
+def plan(date: Day, out: Path) -> None:
+    """Export the replenishment plan of one day as csv or parquet."""
+    _export("replenishment_plan", date.date(), out)
+
+
+@app.command()
+def explain(
+    item: Annotated[str, typer.Option()],
+    location: Annotated[str, typer.Option()],
+    date: Day,
+) -> None:
+    """Say why a forecast and an order are what they are, back to the landed files."""
+    from forecast_platform.home import Home
+    from forecast_platform.summary import explanation
+
+    for line in explanation(Home(settings()), item, location, date.date()):
+        console.print(line, highlight=False, markup=False)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
+    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow UI.")] = 5000,
+) -> None:
+    """Start the Dagster UI with its daemon and the MLflow UI; stop with Ctrl-C."""
+    from forecast_platform.servers import serve
+
+    serve(settings(), port, mlflow_port, console.print)
+
+
+@app.command()
+def doctor() -> None:
+    """Check the installation, device, databases and lake; say what to do about what is found."""
+    from forecast_platform.doctor import examine
+
+    findings = examine(settings())
+    for finding in findings:
+        mark = "[green]ok[/]" if finding.ok else "[red]mend[/]"
+        console.print(f"{mark:>14}  {finding.what}: {finding.told}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line; errors a person can mend end as one sentence, not as a traceback."""
+    try:
+        app()
+    except PlatformError as error:
+        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Stopped. Run the same command again to resume.")
+        sys.exit(130)
+
+
+def _bring_up_to_date(
+    operator: Operator,
+    first: dt.date | None = None,
+    last: dt.date | None = None,
+    *,
+    select: str | None = None,
+    restate: bool = False,
+) -> None:
+    operator.land()
+    span = operator.home.state().span()
+    if span is None:
+        raise PlatformError(
+            f"No sales have landed in {settings().landing / 'sales'}: put files there "
+            "(docs/landing.md says which columns), or try `forecast-platform demo`."
+        )
+    if first is None or select is not None:
+        operator.follow(until=select)
+        return
+    operator.follow(until="features")
+    operator.issue(first, last or span[1], restate=restate)
+    operator.follow()
+
+
+def _export(table: str, day: dt.date, out: Path) -> None:
+    from forecast_platform.home import Home
+
+    frame = Home(settings()).read(table, day, day)
+    if frame.is_empty():
+        raise PlatformError(
+            f"{table} holds nothing for {day}: issue it with "
+            f"`forecast-platform run --from {day} --to {day}`."
+        )
+    writers: dict[str, Callable[[Path], Any]] = {
+        ".csv": frame.write_csv,
+        ".parquet": frame.write_parquet,
+    }
+    if out.suffix not in writers:
+        raise ConfigurationError(f"{out} should end in .csv or .parquet.")
+    writers[out.suffix](out)
+    console.print(f"{frame.height:,} rows written to {out}")
+
+
+def _empty_home() -> None:
+    landing = home_folder() / "landing"
+    if any(landing.glob("*/*")):
+        raise ConfigurationError(
+            f"{landing} already holds files of another shop: set FORECAST_PLATFORM_HOME to an "
+            "empty folder, or move this one away."
+        )
+
+
+@contextmanager
+def _operator() -> Iterator[Operator]:
+    _quiet()
+    from forecast_platform.defs.operate import operator
+
+    with operator(settings()) as opened:
+        yield opened
+
+
+def _quiet() -> None:
+    """Keep the orchestrator's own log off a person's terminal; its UI has it."""
+    import logging
+    import warnings
+
+    warnings.filterwarnings("ignore")
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def _watching(what: str) -> Iterator[progress.Listener]:
+    """Show what is being done and for how long."""
+    columns = (
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        current = ""
+
+        def show(now: str, share: float | None) -> None:
+            nonlocal current
+            if now != current:
+                current = now
+                bar.console.print(f"[dim]{bar.tasks[0].elapsed or 0:6.1f} s[/]  {now}")
+            bar.update(task, description=now, total=1 if share is not None else None,
+                       completed=share or 0)  # fmt: skip
+
+        with progress.listening(show):
+            yield show
+

@@ -1,0 +1,139 @@
+"""What the command line prints: summary, leaderboard, explanation. Tables of the lake in, text out."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from forecast_platform.contracts import LANDED
+from forecast_platform.errors import PlatformError
+from forecast_platform.home import Home
+from forecast_platform.replenishment import LOOK_BACK_DAYS, explain, most_urgent
+from forecast_platform.settings import Settings
+
+_SCORES = ("WAPE", "RMSSE", "pinball", "coverage_80")
+
+
+def summary(console: Console, settings: Settings) -> None:
+    """Rows, models, forecasts, the most urgent lines, and where everything lies."""
+    home = Home(settings)
+    console.print(_row_counts(home))
+    cutoffs = home.state().days("model_versions")
+    if cutoffs:
+        console.print(leaderboard(settings, cutoffs[-1]))
+    origins = home.state().days("forecasts")
+    if origins:
+        newest = home.read("forecasts", origins[-1], origins[-1]).height
+        console.print(
+            f"Forecasts: {len(origins)} origins, newest {origins[-1]} with {newest:,} rows"
+        )
+        plan = home.read("replenishment_plan", origins[-1], origins[-1])
+        console.print(_urgent(plan, settings.currency))
+    marks = home.read("record_marks")
+    if marks.height:
+        closed = marks["origin"].n_unique()
+        console.print(f"{closed} closed origins were issued on older data (table record_marks).")
+    console.print(f"Lake      {settings.lake}")
+    console.print(f"Landing   {settings.landing}")
+    console.print("Look      forecast-platform ui    (Dagster http://127.0.0.1:3000, "
+                  "MLflow http://127.0.0.1:5000)")  # fmt: skip
+
+
+def leaderboard(settings: Settings, cutoff: dt.date) -> Table:
+    """Scores of every family at a cutoff, the champion first."""
+    home = Home(settings)
+    versions = home.read("model_versions", cutoff, cutoff)
+    scores = home.read("model_scores", cutoff, cutoff)
+    champions = set(versions.filter("is_champion")["model"])
+    return scores_table(scores, f"Models at cutoff {cutoff}", champions)
+
+
+def scores_table(
+    scores: pl.DataFrame, title: str = "Leaderboard", champions: frozenset[str] | set[str] = frozenset()
+) -> Table:
+    """Mean of each metric per model as a table, best RMSSE first.
+
+    Args:
+        scores: Columns model, metric, value; one row per model, metric and possibly origin.
+        title: Title of the table.
+        champions: Models to mark.
+    """
+    wide = (
+        scores.group_by("model", "metric").agg(pl.col("value").mean())
+        .pivot("metric", index="model", values="value")
+    )  # fmt: skip
+    metrics = sorted(set(wide.columns) - {"model"}, key=str.lower)
+    order = "RMSSE" if "RMSSE" in metrics else metrics[0]
+    table = Table(title=title)
+    table.add_column("model")
+    for metric in metrics:
+        table.add_column(metric, justify="right")
+    for row in wide.sort(order, "model").iter_rows(named=True):
+        mark = " (champion)" if row["model"] in champions else ""
+        table.add_row(row["model"] + mark, *(f"{row[m]:.3f}" for m in metrics))
+    return table
+
+
+def explanation(home: Home, item: str, location: str, day: dt.date) -> list[str]:
+    """The plan line of one item, location and day, taken apart."""
+    series = (pl.col("item_id") == item) & (pl.col("location_id") == location)
+    line = home.read("replenishment_plan", day, day).filter(series)
+    if line.is_empty():
+        issued = home.state().days("replenishment_plan")
+        held = f"plans of {issued[0]} to {issued[-1]}" if issued else "no plan"
+        raise PlatformError(
+            f"No plan line of {item} at {location} on {day}: the lake holds {held}. Issue it with "
+            f"`forecast-platform run --from {day} --to {day}`, or check the ids."
+        )
+    row = line.row(0, named=True)
+    sales = home.read("validated_sales", day - dt.timedelta(LOOK_BACK_DAYS), day).filter(series)
+    cutoff = row["training_cutoff"]
+    models = home.read("model_versions", cutoff, cutoff) if cutoff else pl.DataFrame()
+    model = next(
+        (m for m in models.iter_rows(named=True) if m["model"] == row["model"]), None
+    )
+    return explain(row, home.read("forecasts", day, day), sales, model).lines()
+
+
+def _row_counts(home: Home) -> Table:
+    ledger = home.lake.ledger.current().group_by("table").agg(pl.col("rows").sum())
+    rows = dict(ledger.iter_rows())
+    table = Table(title="Landed rows")
+    for heading in ("table", "landed", "validated", "rejected", "exact duplicates"):
+        table.add_column(heading, justify="left" if heading == "table" else "right")
+    unreadable = dict(home.read("unreadable_rows").group_by("table_name").len().iter_rows())
+    for landed in LANDED:
+        undated = unreadable.get(landed.name, 0)
+        total = rows.get(f"raw_{landed.name}", 0) + undated
+        if not total:
+            continue
+        copies = home.read(f"rejected_{landed.name}").filter(pl.col("outcome") == "exact_duplicate")
+        refused = rows.get(f"rejected_{landed.name}", 0) - copies.height + undated
+        accepted = rows.get(f"validated_{landed.name}", 0)
+        table.add_row(landed.name, *(f"{n:,}" for n in (total, accepted, refused, copies.height)))
+    return table
+
+
+def _urgent(plan: pl.DataFrame, currency: str) -> Table:
+    table = Table(title="Most urgent orders")
+    columns = {
+        "item_id": "item", "location_id": "location", "order_quantity": "order",
+        "inventory_position": "position", "reorder_point": "reorder point",
+        "stockout_date": "stock-out", "latest_order_date": "order by", "order_cost": currency,
+        "reason_codes": "reasons",
+    }  # fmt: skip
+    shown = {name: heading for name, heading in columns.items() if name in plan.columns}
+    for heading in shown.values():
+        table.add_column(heading)
+    for row in most_urgent(plan, 10).iter_rows(named=True):
+        table.add_row(*(_cell(row[name]) for name in shown))
+    return table
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.1f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,9 @@
+"""Thin MLflow client: one run per model family and training cutoff, and the registry of versions.
+
+Belongs here: what is written to and read from MLflow. Does not belong here: metrics, models and the
+choice of the champion.
+"""
+
+from forecast_platform.tracking.client import Tracker, Training
+
+__all__ = ["Tracker", "Training"]
