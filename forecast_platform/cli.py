@@ -55,8 +55,11 @@ def demo(
     _empty_home()
     with _watching("demo") as watch:
         watch("making a shop", None)
-        report = make_demo(home_folder() / "landing", items=items, locations=locations, days=days)
-        save_settings(home_folder(), report.settings)
+        report = make_demo(home_folder() / "landing", items=items, locations=locations, days=days,
+                           progress=watch)  # fmt: skip
+        # A demo shop stays open: days that land later are accepted.
+        lasting = {k: v for k, v in report.settings.items() if k != "end_date"}
+        save_settings(home_folder(), lasting)
         with _operator() as operator:
             _bring_up_to_date(operator, report.last_day - dt.timedelta(days=issued - 1))
     from forecast_platform.summary import summary
@@ -133,8 +136,8 @@ def backtest(
     from forecast_platform.training import backtest_home
 
     families = tuple(models.split(",")) if models else settings().models
-    with _watching("backtest") as watch:
-        scores, plot = backtest_home(Home(settings()), families, origins, horizon, watch)
+    with _watching("backtest"):
+        scores, plot = backtest_home(Home(settings()), families, origins, horizon)
     from forecast_platform.summary import scores_table
 
     console.print(scores_table(scores))
@@ -294,4 +297,3 @@ def _watching(what: str) -> Iterator[progress.Listener]:
 
         with progress.listening(show):
             yield show
-

@@ -72,9 +72,36 @@ class Home:
         """Stale days by table, in the order of the graph."""
         return incremental.stale_days(self.nodes, self.state())
 
-    def next_launches(self) -> list[Launch]:
-        """The runs that mend the first stale tables."""
-        return incremental.next_launches(self.nodes, self.state())
+    def next_launches(self, until: str | None = None) -> list[Launch]:
+        """The runs that mend the first stale tables; ask again after they ended.
+
+        Where forecasts are due and no model is old enough for them, training comes first.
+
+        Args:
+            until: Last table to mend, in the order of the graph; all if None.
+        """
+        state = self.state()
+        wanted = [node.table for node in self.nodes]
+        wanted = wanted[: wanted.index(until) + 1] if until else wanted
+        launches = [
+            launch._replace(tables=tuple(t for t in launch.tables if t in wanted))
+            for launch in incremental.next_launches(self.nodes, state)
+        ]
+        launches = [launch for launch in launches if launch.tables]
+        if not launches or "forecasts" not in launches[0].tables:
+            return launches
+        tables_before = launches[0].tables[: launches[0].tables.index("forecasts")]
+        origin = launches[0].last
+        if origin is None or self.has_model(origin):
+            return launches
+        if tables_before:
+            return [launch._replace(tables=tables_before) for launch in launches]
+        cutoff = incremental.last_cutoff(origin)
+        return [Launch(("model_versions",), cutoff, cutoff)]
+
+    def has_model(self, origin: dt.date) -> bool:
+        """Whether a model was trained on data up to `origin` or less."""
+        return any(cutoff <= origin for cutoff in self.state().days("model_versions"))
 
     def digest(self, launch: Launch) -> str:
         """Fingerprint of a launch and of what it would make its days from."""
@@ -82,7 +109,8 @@ class Home:
         days = [launch.first + i * incremental.ONE_DAY
                 for i in range((launch.last - launch.first).days + 1)
                 ] if launch.first and launch.last else [WHOLE]  # fmt: skip
-        inputs = {t: sorted(state.inputs(self.node(t), days).values()) for t in launch.tables}
+        known = [table for table in launch.tables if table in {n.table for n in self.nodes}]
+        inputs = {table: sorted(state.inputs(self.node(table), days).values()) for table in known}
         return sha256(json.dumps([str(launch), inputs]).encode()).hexdigest()[:32]
 
     def read(
@@ -165,13 +193,9 @@ class Making:
         contracts: list[Table] = [tables()[name] for name in (*self.node.also, self.node.table)]
         for contract in contracts:
             if contract.day is None:
-                self.home.lake.replace_all(
-                    contract, frames[contract.name], self.inputs.get(WHOLE)
-                )
+                self.home.lake.replace_all(contract, frames[contract.name], self.inputs.get(WHOLE))
             else:
-                self.home.lake.replace_days(
-                    contract, frames[contract.name], self.days, self.inputs
-                )
+                self.home.lake.replace_days(contract, frames[contract.name], self.days, self.inputs)
 
 
 def _with_whole_sources(sql: SqlProject) -> dict[str, int]:

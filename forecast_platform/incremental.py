@@ -28,6 +28,7 @@ from forecast_platform.contracts import LANDED, landed_table
 from forecast_platform.lake.ledger import WHOLE
 
 ONE_DAY = dt.timedelta(days=1)
+_SUNDAY = 6
 HORIZON_DAYS = 28
 """Days after an origin for which its forecasts are judged."""
 
@@ -71,7 +72,7 @@ class Node:
 
 
 FEATURE_LOOKBACK_DAYS = 55
-FORECAST_CONTEXT_DAYS = 400
+FORECAST_CONTEXT_DAYS = 182
 PLAN_DEMAND_DAYS = 90
 PLAN_INVENTORY_DAYS = 7
 PLAN_ORDER_DAYS = 180
@@ -266,6 +267,11 @@ def _span_days(state: State) -> list[dt.date]:
     if span is None:
         return []
     return [span[0] + i * ONE_DAY for i in range((span[1] - span[0]).days + 1)]
+
+
+def last_cutoff(day: dt.date) -> dt.date:
+    """The newest weekly training cutoff (a Sunday) at or before `day`."""
+    return day - ((day.weekday() - _SUNDAY) % 7) * ONE_DAY
 
 
 def reach(read: Read, changed: Iterable[dt.date]) -> set[dt.date]:

@@ -56,7 +56,9 @@ class Settings(BaseSettings):
     service_level: float = Field(0.95, gt=0.5, lt=1, description="Cycle service level aimed at.")
     holding_rate: float = Field(0.25, gt=0, description="Holding cost per year, share of cost.")
     order_cost: float = Field(5.0, gt=0, description="Fixed cost of an order line.")
-    cost_share: float = Field(0.7, gt=0, lt=1, description="Unit cost as share of price if unknown.")
+    cost_share: float = Field(
+        0.7, gt=0, lt=1, description="Unit cost as share of price if unknown."
+    )
     lead_time_days: float = Field(7, ge=0, description="Lead time where no supplier is known.")
     lead_time_std_days: float = Field(1, ge=0, description="Its standard deviation.")
     review_days: int = Field(7, ge=1, description="Review period where no supplier is known.")

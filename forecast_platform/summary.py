@@ -14,7 +14,7 @@ from forecast_platform.home import Home
 from forecast_platform.replenishment import LOOK_BACK_DAYS, explain, most_urgent
 from forecast_platform.settings import Settings
 
-_SCORES = ("WAPE", "RMSSE", "pinball", "coverage_80")
+_SCORES = ("pinball", "rmsse", "wape", "mae", "bias", "coverage_50", "coverage_80", "coverage_90")
 
 
 def summary(console: Console, settings: Settings) -> None:
@@ -31,7 +31,7 @@ def summary(console: Console, settings: Settings) -> None:
             f"Forecasts: {len(origins)} origins, newest {origins[-1]} with {newest:,} rows"
         )
         plan = home.read("replenishment_plan", origins[-1], origins[-1])
-        console.print(_urgent(plan, settings.currency))
+        console.print(_urgent(plan))
     marks = home.read("record_marks")
     if marks.height:
         closed = marks["origin"].n_unique()
@@ -52,9 +52,11 @@ def leaderboard(settings: Settings, cutoff: dt.date) -> Table:
 
 
 def scores_table(
-    scores: pl.DataFrame, title: str = "Leaderboard", champions: frozenset[str] | set[str] = frozenset()
+    scores: pl.DataFrame,
+    title: str = "Leaderboard",
+    champions: frozenset[str] | set[str] = frozenset(),
 ) -> Table:
-    """Mean of each metric per model as a table, best RMSSE first.
+    """Mean of each metric per model as a table, best pinball loss first.
 
     Args:
         scores: Columns model, metric, value; one row per model, metric and possibly origin.
@@ -65,13 +67,13 @@ def scores_table(
         scores.group_by("model", "metric").agg(pl.col("value").mean())
         .pivot("metric", index="model", values="value")
     )  # fmt: skip
-    metrics = sorted(set(wide.columns) - {"model"}, key=str.lower)
-    order = "RMSSE" if "RMSSE" in metrics else metrics[0]
+    metrics = [metric for metric in _SCORES if metric in wide.columns]
+    order = metrics[:1]
     table = Table(title=title)
     table.add_column("model")
     for metric in metrics:
         table.add_column(metric, justify="right")
-    for row in wide.sort(order, "model").iter_rows(named=True):
+    for row in wide.sort(*order, "model").iter_rows(named=True):
         mark = " (champion)" if row["model"] in champions else ""
         table.add_row(row["model"] + mark, *(f"{row[m]:.3f}" for m in metrics))
     return table
@@ -92,9 +94,7 @@ def explanation(home: Home, item: str, location: str, day: dt.date) -> list[str]
     sales = home.read("validated_sales", day - dt.timedelta(LOOK_BACK_DAYS), day).filter(series)
     cutoff = row["training_cutoff"]
     models = home.read("model_versions", cutoff, cutoff) if cutoff else pl.DataFrame()
-    model = next(
-        (m for m in models.iter_rows(named=True) if m["model"] == row["model"]), None
-    )
+    model = next((m for m in models.iter_rows(named=True) if m["model"] == row["model"]), None)
     return explain(row, home.read("forecasts", day, day), sales, model).lines()
 
 
@@ -117,15 +117,13 @@ def _row_counts(home: Home) -> Table:
     return table
 
 
-def _urgent(plan: pl.DataFrame, currency: str) -> Table:
+def _urgent(plan: pl.DataFrame) -> Table:
     table = Table(title="Most urgent orders")
-    columns = {
-        "item_id": "item", "location_id": "location", "order_quantity": "order",
+    shown = {
+        "item_id": "item", "location_id": "at", "order_quantity": "order",
         "inventory_position": "position", "reorder_point": "reorder point",
-        "stockout_date": "stock-out", "latest_order_date": "order by", "order_cost": currency,
-        "reason_codes": "reasons",
+        "stockout_date": "stock-out", "latest_order_date": "order by", "reason_codes": "reasons",
     }  # fmt: skip
-    shown = {name: heading for name, heading in columns.items() if name in plan.columns}
     for heading in shown.values():
         table.add_column(heading)
     for row in most_urgent(plan, 10).iter_rows(named=True):

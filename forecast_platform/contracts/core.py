@@ -112,7 +112,9 @@ def raw(table: Table) -> Table:
         for c in table.columns
     )
     technical = (
-        Column("extra", DType.STRING, "Columns the contract does not know, as JSON.", required=False),
+        Column(
+            "extra", DType.STRING, "Columns the contract does not know, as JSON.", required=False
+        ),
         *PROVENANCE,
         Column("checksum", DType.STRING, "SHA-256 of the landed file's bytes."),
         Column(

@@ -34,7 +34,9 @@ SALES = Table(
             maximum=10_000_000,
             fill="forward_fill",
         ),
-        Column("order_id", DType.STRING, "Order or invoice; empty for daily totals.", required=False),
+        Column(
+            "order_id", DType.STRING, "Order or invoice; empty for daily totals.", required=False
+        ),
         Column("order_line", DType.STRING, "Line within the order.", required=False),
     ),
 )
@@ -71,7 +73,9 @@ LOCATIONS = Table(
     columns=(
         Column("location_id", DType.STRING, "Location identifier."),
         Column("name", DType.STRING, "Name shown to people.", required=False),
-        Column("region", DType.STRING, "Region or state, also the holiday subdivision.", required=False),
+        Column(
+            "region", DType.STRING, "Region or state, also the holiday subdivision.", required=False
+        ),
         Column("country", DType.STRING, "ISO 3166 country, selects the holidays.", required=False),
     ),
 )
@@ -136,9 +140,13 @@ PURCHASE_ORDERS = Table(
         _ITEM,
         _LOCATION,
         Column("supplier_id", DType.STRING, "Supplier.", required=False),
-        Column("quantity", DType.FLOAT, "Units ordered.", "units", positive=True, maximum=100_000_000),
+        Column(
+            "quantity", DType.FLOAT, "Units ordered.", "units", positive=True, maximum=100_000_000
+        ),
         Column("expected_date", DType.DATE, "Day the goods are expected."),
-        Column("received_date", DType.DATE, "Day the goods arrived; empty while open.", required=False),
+        Column(
+            "received_date", DType.DATE, "Day the goods arrived; empty while open.", required=False
+        ),
     ),
 )
 

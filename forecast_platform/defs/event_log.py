@@ -44,9 +44,7 @@ class BatchSqliteEventLogStorage(SqliteEventLogStorage):
         with self.run_connection(run_id) as connection:
             connection.execute(insert, rows)
         with self.index_transaction() as connection:
-            returning = insert.returning(
-                SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
-            )
+            returning = insert.returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
             ids = list(connection.execute(returning, rows).scalars())
             self._store_asset_event_tags(connection, events, ids)
             # The index keeps one row per asset, so only the last event of each type counts.

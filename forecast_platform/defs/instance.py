@@ -17,6 +17,8 @@ from forecast_platform.settings import Settings
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 _EVENTS_PER_BATCH = "1000"
+_SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
+"""The event log has every line; a person's terminal shows progress instead."""
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def materialise(
         instance=opened,
         asset_selection=[dg.AssetKey(name) for name in assets],
         tags=tags,
-        run_config={"ops": dict(config or {})},
+        run_config={"ops": dict(config or {}), "loggers": _SILENT},
         raise_on_error=False,
     )
     if not result.success:

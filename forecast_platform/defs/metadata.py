@@ -49,9 +49,7 @@ def _tell_partitions(
 def same_columns(name: str, upstream: str) -> dg.TableColumnLineage:
     """Lineage of a table whose columns carry the names of its upstream's."""
     known = set(tables()[upstream].column_names)
-    return column_lineage(
-        {c: [(upstream, c)] for c in tables()[name].column_names if c in known}
-    )
+    return column_lineage({c: [(upstream, c)] for c in tables()[name].column_names if c in known})
 
 
 def column_lineage(

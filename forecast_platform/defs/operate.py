@@ -11,12 +11,11 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from forecast_platform.defs.assets.models import MODEL_ASSETS
 from forecast_platform.defs.instance import instance, materialise
-from forecast_platform.defs.partitions import last_cutoff
+from forecast_platform.defs.selection import assets_of
 from forecast_platform.errors import ModelError, PlatformError
 from forecast_platform.home import Home
-from forecast_platform.incremental import Launch
+from forecast_platform.incremental import Launch, last_cutoff
 from forecast_platform.settings import Settings
 
 _FORECASTS = "forecasts"
@@ -25,9 +24,7 @@ _FORECASTS = "forecasts"
 class Operator:
     """Runs parts of the graph in this process and records them in the instance of the home."""
 
-    def __init__(
-        self, home: Home, definitions: dg.Definitions, opened: dg.DagsterInstance
-    ) -> None:
+    def __init__(self, home: Home, definitions: dg.Definitions, opened: dg.DagsterInstance) -> None:
         self.home = home
         self._definitions = definitions
         self._instance = opened
@@ -49,7 +46,7 @@ class Operator:
             PlatformError: If a run fails, or leaves stale what it should have made.
         """
         made: list[Launch] = []
-        while launches := self._next(until):
+        while launches := self.home.next_launches(until):
             if launches == made[-len(launches) :]:
                 raise PlatformError(
                     f"{launches[0].tables} stay stale after a run: a setting or a file changes "
@@ -71,7 +68,7 @@ class Operator:
         if span is None or not span[0] <= cutoff <= span[1]:
             held = f"sales of {span[0]} to {span[1]}" if span else "no sales"
             raise ModelError(f"Cannot train up to {cutoff}: the lake holds {held}.")
-        self._run([*MODEL_ASSETS, "model_versions"], cutoff, cutoff)
+        self._run(["model_versions"], cutoff, cutoff)
 
     def issue(self, first: dt.date, last: dt.date, *, restate: bool = False) -> None:
         """Issue forecasts and plans of the origins first..last.
@@ -81,35 +78,13 @@ class Operator:
             last: Last origin.
             restate: Replace origins that were issued already; else they stay as they are.
         """
-        if not self._has_model(first):
+        if not self.home.has_model(first):
             self.train(last_cutoff(first))
         config = {"config": {"restate": restate}}
         self._run(
             [_FORECASTS, "replenishment_plan"], first, last,
             {_FORECASTS: config, "replenishment_plan": config},
         )  # fmt: skip
-
-    def _next(self, until: str | None) -> list[Launch]:
-        wanted = [node.table for node in self.home.nodes]
-        wanted = wanted[: wanted.index(until) + 1] if until else wanted
-        launches = [
-            launch._replace(tables=tuple(t for t in launch.tables if t in wanted))
-            for launch in self.home.next_launches()
-        ]
-        launches = [launch for launch in launches if launch.tables]
-        if not launches or _FORECASTS not in launches[0].tables:
-            return launches
-        origin = launches[0].last
-        if origin is None or self._has_model(origin):
-            return launches
-        before = launches[0].tables[: launches[0].tables.index(_FORECASTS)]
-        if before:
-            return [launch._replace(tables=before) for launch in launches]
-        self.train(last_cutoff(origin))
-        return launches
-
-    def _has_model(self, origin: dt.date) -> bool:
-        return any(cutoff <= origin for cutoff in self.home.state().days("model_versions"))
 
     def _run(
         self,
@@ -118,21 +93,8 @@ class Operator:
         last: dt.date | None = None,
         config: dict[str, object] | None = None,
     ) -> None:
-        materialise(
-            self._definitions, self._instance, self._with_siblings(tables), first, last, config
-        )
-
-    def _with_siblings(self, tables: Sequence[str]) -> list[str]:
-        """Assets of the tables, and those that the same step makes with them."""
-        graph = self._definitions.resolve_asset_graph()
-        return sorted(
-            {
-                sibling.to_user_string()
-                for table in tables
-                for sibling in graph.get(dg.AssetKey(table)).execution_set_asset_keys
-            }
-
-        )
+        assets = assets_of(tables, self._definitions.resolve_asset_graph())
+        materialise(self._definitions, self._instance, assets, first, last, config)
 
 
 @contextmanager

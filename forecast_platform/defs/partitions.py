@@ -7,10 +7,8 @@ import datetime as dt
 import dagster as dg
 
 from forecast_platform.contracts import tables
-from forecast_platform.incremental import ONE_DAY, Read
+from forecast_platform.incremental import ONE_DAY, Read, last_cutoff
 from forecast_platform.settings import settings
-
-_SUNDAY = 6
 
 
 def _daily() -> dg.DailyPartitionsDefinition:
@@ -35,11 +33,6 @@ def _weekly() -> dg.WeeklyPartitionsDefinition:
         # The key is the cutoff itself, a Sunday: training can start when that day is in.
         end_offset=1,
     )
-
-
-def last_cutoff(day: dt.date) -> dt.date:
-    """The newest weekly training cutoff (a Sunday) at or before `day`."""
-    return day - ((day.weekday() - _SUNDAY) % 7) * ONE_DAY
 
 
 DAILY = _daily()

@@ -5,9 +5,8 @@ import datetime as dt
 import dagster as dg
 
 from forecast_platform.defs.jobs import daily_graph, maintenance, standing_check, weekly_training
-from forecast_platform.defs.partitions import last_cutoff
 from forecast_platform.defs.resources import HomeResource
-from forecast_platform.incremental import ONE_DAY
+from forecast_platform.incremental import ONE_DAY, last_cutoff
 from forecast_platform.settings import settings
 
 _ZONE = settings().timezone

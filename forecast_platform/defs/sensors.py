@@ -11,13 +11,17 @@ from forecast_platform.contracts import LANDED
 from forecast_platform.defs.instance import RANGE_END, RANGE_START
 from forecast_platform.defs.jobs import land_files
 from forecast_platform.defs.resources import HomeResource
+from forecast_platform.defs.selection import assets_of
+from forecast_platform.home import Home
 from forecast_platform.incremental import Launch
 from forecast_platform.settings import settings
 from forecast_platform.sources.files import list_landed
 
-_TAG = "forecast_platform/arrival"
+_TAG = "forecast_platform/launched_by"
+_MINE = "follow_sensor"
+_DIGEST = "forecast_platform/launch"
 _ATTEMPTS = 3
-_RUNNING = [
+_UNFINISHED = [
     dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]  # fmt: skip
@@ -40,33 +44,41 @@ def landing_sensor(
 
 
 @dg.sensor(
-    target=dg.AssetSelection.groups("validated"),
-    minimum_interval_seconds=15,
+    target=dg.AssetSelection.all() - dg.AssetSelection.groups("raw"), minimum_interval_seconds=15
 )
-def arrival_sensor(context: dg.SensorEvaluationContext, home: HomeResource) -> dg.SensorResult:
-    """Validate exactly the days whose landed rows changed; conditions carry them further."""
-    launches = [
-        launch
-        for launch in home.home.next_launches()
-        if launch.tables[0].startswith("validated_")
-    ]
-    requests = []
-    for launch in launches:
-        digest = home.home.digest(launch)
-        earlier = context.instance.get_runs(dg.RunsFilter(tags={_TAG: digest}))
-        if len(earlier) < _ATTEMPTS and not any(run.status in _RUNNING for run in earlier):
-            requests.append(_request(launch, digest, len(earlier)))
+def follow_sensor(
+    context: dg.SensorEvaluationContext, home: HomeResource
+) -> dg.SensorResult | dg.SkipReason:
+    """Make exactly the stale days, and the newest forecasts and plan; one wave of runs at a time.
+
+    What is stale follows from fingerprints (docs/decisions), so nothing is lost when a run fails
+    or data arrive while one is going on: the next look sees it.
+    """
+    mine = dg.RunsFilter(statuses=_UNFINISHED, tags={_TAG: _MINE})
+    if context.instance.get_runs_count(mine):
+        return dg.SkipReason("A wave of runs is going on.")
+    launches = home.home.next_launches()
+    requests = [r for launch in launches if (r := _request(context, home.home, launch))]
+    if launches and not requests:
+        return dg.SkipReason(
+            f"{launches} failed {_ATTEMPTS} times; mend the cause, then `forecast-platform run`."
+        )
     return dg.SensorResult(run_requests=requests)
 
 
-def _request(launch: Launch, digest: str, attempt: int) -> dg.RunRequest:
-    tables = [t for t in launch.tables if t.startswith("validated_")]
-    names = [*tables, *(t.replace("validated_", "rejected_") for t in tables)]
+def _request(
+    context: dg.SensorEvaluationContext, home: Home, launch: Launch
+) -> dg.RunRequest | None:
+    digest = home.digest(launch)
+    attempt = context.instance.get_runs_count(dg.RunsFilter(tags={_DIGEST: digest}))
+    if attempt >= _ATTEMPTS or context.repository_def is None:
+        return None
+    names = assets_of(launch.tables, context.repository_def.asset_graph)
     window = {RANGE_START: str(launch.first), RANGE_END: str(launch.last)} if launch.first else {}
     return dg.RunRequest(
         run_key=f"{digest} {attempt}",
         asset_selection=[dg.AssetKey(name) for name in names],
-        tags={_TAG: digest, **window},
+        tags={_TAG: _MINE, _DIGEST: digest, **window},
     )
 
 
@@ -86,11 +98,11 @@ def failure_sensor(context: dg.RunFailureSensorContext) -> None:
         urllib.request.urlopen(request, timeout=10).close()
 
 
-follow_data = dg.AutomationConditionSensorDefinition(
-    "follow_data",
-    target=dg.AssetSelection.all(),
+conditions_sensor = dg.AutomationConditionSensorDefinition(
+    "conditions_sensor",
+    target=dg.AssetSelection.assets("record_marks"),
     default_status=dg.DefaultSensorStatus.RUNNING,
-    minimum_interval_seconds=15,
+    minimum_interval_seconds=30,
 )
 
-SENSORS = [landing_sensor, arrival_sensor, failure_sensor, follow_data]
+SENSORS = [landing_sensor, follow_sensor, conditions_sensor, failure_sensor]

@@ -94,9 +94,11 @@ def leaderboard_plot(scores: pl.DataFrame, metrics: Sequence[str] = ("pinball", 
 
     figure = Figure(figsize=(5 * len(metrics), 3.5), layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
-        for (model,), rows in scores.filter(metric=metric).sort("origin").group_by(
-            "model", maintain_order=True
+    for axes, metric in zip(
+        figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True
+    ):
+        for (model,), rows in (
+            scores.filter(metric=metric).sort("origin").group_by("model", maintain_order=True)
         ):
             axes.plot(rows["origin"].to_list(), rows["value"].to_list(), "o-", label=str(model))
         axes.set_title(f"{metric} (lower is better)")

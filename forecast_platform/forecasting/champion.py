@@ -68,7 +68,9 @@ def champion_for(versions: pl.DataFrame, origin: dt.date) -> Champion:
     Raises:
         ModelError: If there is none; names the command that trains one.
     """
-    found = versions.filter(pl.col("is_champion"), pl.col("cutoff") <= origin).sort("cutoff").tail(1)
+    found = (
+        versions.filter(pl.col("is_champion"), pl.col("cutoff") <= origin).sort("cutoff").tail(1)
+    )
     if found.is_empty():
         raise ModelError(
             f"A forecast of {origin} needs a model trained on or before that day, and there is "

@@ -87,7 +87,9 @@ class Issuer:
         mean = forecast.mean[at, series].ravel()
         quantiles = forecast.quantiles[at, series].reshape(-1, len(QUANTILES))
         frame = _keys(panel, forecast, at, series).with_columns(
-            fallback_reason=pl.Series(forecast.fallback_reason[at, series].tolist(), dtype=pl.String)
+            fallback_reason=pl.Series(
+                forecast.fallback_reason[at, series].tolist(), dtype=pl.String
+            )
         )
         frame = frame[repeat].with_columns(
             horizon=pl.Series(ahead),
@@ -110,7 +112,7 @@ class Issuer:
         lead_time_days: Days,
     ) -> pl.DataFrame:
         parts = []
-        for at, origin in enumerate(forecast.origins):
+        for at in range(len(forecast.origins)):
             series = np.flatnonzero(offered[at])
             days, lead = protection_days[series], lead_time_days[series]
             sums = self._path_sums(forecast, at, series, days)

@@ -78,7 +78,7 @@ def _commit(path: Path, write: Callable[[], None]) -> None:
                 raise LakeError(
                     f"{path.name} is being written by others without pause; run again later."
                 ) from error
-            time.sleep(random.uniform(0, 0.05) * 2**min(attempt, 5))
+            time.sleep(random.uniform(0, 0.05) * 2 ** min(attempt, 5))
         except TableNotFoundError as error:
             raise LakeError(f"There is no table {path.name} under {path.parent}.") from error
         except (DeltaError, OSError) as error:

@@ -101,7 +101,9 @@ class Lake:
         assert table.day is not None
         strangers = set(rows[table.day].unique().to_list()) - set(days)
         if strangers:
-            raise LakeError(f"{table.name}: rows of {sorted(strangers)[:3]} are not being replaced.")
+            raise LakeError(
+                f"{table.name}: rows of {sorted(strangers)[:3]} are not being replaced."
+            )
         self.ensure(table)
         with self._lock(table):
             predicate = _spans_predicate(table.day, days)
@@ -199,9 +201,7 @@ def _spans_predicate(day: str, days: Sequence[dt.date]) -> str:
             spans[-1][1] = value
         else:
             spans.append([value, value])
-    return " OR ".join(
-        f"({day} >= '{first}' AND {day} <= '{last}')" for first, last in spans
-    )
+    return " OR ".join(f"({day} >= '{first}' AND {day} <= '{last}')" for first, last in spans)
 
 
 def _fingerprints(
@@ -232,5 +232,3 @@ def _whole_fingerprint(rows: pl.DataFrame, inputs: int | None) -> pl.DataFrame:
         {"day": [WHOLE], "content": [content], "inputs": [inputs], "rows": [rows.height]},
         schema={"day": pl.Date, "content": pl.UInt64, "inputs": pl.Int64, "rows": pl.Int64},
     ).with_columns(pl.col("content").reinterpret(signed=True))
-
-

@@ -163,10 +163,11 @@ class Arima(WindowForecaster):
         import polars as pl
 
         table = pl.read_parquet(folder / "parameters.parquet")
-        self._parameters = Parameters(
-            *(table[name].to_numpy() for name in ("phi", "theta", "weekday", "spread")),
-            np.array([*table["reason"].to_list(), None], dtype=object)[:-1],
+        reason = np.array(table["reason"].to_list(), dtype=object)
+        phi, theta, weekday, spread = (
+            table[name].to_numpy() for name in ("phi", "theta", "weekday", "spread")
         )
+        self._parameters = Parameters(phi, theta, weekday, spread, reason)
         self._fallback.load(folder / "fallback")
 
 

@@ -157,7 +157,9 @@ class WindowForecaster(ABC):
         """
         panel = panel if panel is not None else self._state
         if not self._fitted or panel is None:
-            raise ModelError(f"{self.name} cannot predict yet: call fit, or load and update, first.")
+            raise ModelError(
+                f"{self.name} cannot predict yet: call fit, or load and update, first."
+            )
         origins = tuple(origins) or (panel.last_day,)
         per_origin = panel.n_series * (self.context_days + horizon * (len(QUANTILES) + 1))
         step = max(1, _CHUNK_VALUES // max(1, per_origin))

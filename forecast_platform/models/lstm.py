@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from forecast_platform.contracts import QUANTILES
@@ -27,24 +30,29 @@ from forecast_platform.models.base import (
     WindowForecaster,
     on_offer,
 )
-from forecast_platform.models.lstm_data import CONTEXT, Inputs, Schema, Window
-from forecast_platform.models.seasonal_naive import lag_one
+from forecast_platform.models.lstm_data import CONTEXT, FIRST_CONTEXT, Inputs, Schema, Window
+from forecast_platform.models.seasonal_naive import SeasonalNaive, lag_one
 
 if TYPE_CHECKING:
     from forecast_platform.panel import Panel
 
 HORIZON = 28
+MIN_DAYS = FIRST_CONTEXT + 2 * HORIZON
 HIDDEN = 64
-EPOCHS = 14
-BATCHES = 32
-BATCH = 256
+EPOCHS = 10
+BATCH = 64
+MOST_BATCHES, FEWEST_BATCHES = 96, 8
 PATIENCE = 4
 LEARNING_RATE = 4e-3
-POW=0.5
-DEV=0.2
+DEVIANCE_WEIGHT = 0.5
 ZERO_BAND = 0.3
 FORGET_SERIES = 0.2
 """Share of training windows whose identity is hidden, so that unknown items can be answered."""
+
+BLOCK = 128
+"""Series answered at once on a CPU."""
+
+Index = NDArray[np.intp]
 
 
 def device() -> torch.device:
@@ -57,12 +65,13 @@ class Network(nn.Module):
 
     def __init__(self, schema: Schema) -> None:
         super().__init__()
+        widths = [min(16, 2 + size // 8) for size in schema.vocabulary_sizes]
         self.embeddings = nn.ModuleList(
-            nn.Embedding(size + 1, min(16, 2 + size // 8)) for size in schema.vocabulary_sizes
+            nn.Embedding(size + 1, width)
+            for size, width in zip(schema.vocabulary_sizes, widths, strict=True)
         )
-        identity = sum(int(e.embedding_dim) for e in self.embeddings)  # type: ignore[arg-type]
         self.encoder = nn.LSTM(schema.past_width, HIDDEN, batch_first=True)
-        self.shared = nn.Linear(HIDDEN + identity + schema.summary_width, HIDDEN)
+        self.shared = nn.Linear(HIDDEN + sum(widths) + schema.summary_width, HIDDEN)
         self.daily = nn.Linear(schema.ahead_width, HIDDEN)
         self.inner = nn.Linear(HIDDEN, HIDDEN)
         self.head = nn.Linear(HIDDEN, len(QUANTILES) + 1)
@@ -81,7 +90,10 @@ class Network(nn.Module):
 
 
 class Lstm(WindowForecaster):
-    """Global LSTM; an item it was not trained on is answered from its attributes and sales."""
+    """Global LSTM; an item it was not trained on is answered from its attributes and sales.
+
+    On a history too short to learn from, the seasonal naive answers for every series.
+    """
 
     name = "lstm"
     context_days = CONTEXT
@@ -90,35 +102,39 @@ class Lstm(WindowForecaster):
         super().__init__()
         self._schema: Schema | None = None
         self._network: Network | None = None
+        self._unlearnable: str | None = None
+        self._fallback = SeasonalNaive()
 
     def _fit(self, panel: Panel, seed: int, progress: Progress | None) -> None:
-        if panel.n_days < CONTEXT + 2 * HORIZON:
-            raise ModelError(
-                f"lstm needs at least {CONTEXT + 2 * HORIZON} days to be trained on, the panel "
-                f"holds {panel.n_days} ({panel.first_day} to {panel.last_day}): train a later "
-                "cutoff, or leave lstm out of the setting `models`."
-            )
+        self._fallback.fit(panel, seed=seed)
         self._schema = Schema.of(panel)
+        self._network, self._unlearnable = None, None
         inputs = Inputs(panel, self._schema, HORIZON, device())
-        on_gpu = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-        with torch.random.fork_rng(on_gpu):
+        if panel.n_days < MIN_DAYS:
+            self._unlearnable = f"{panel.n_days} days of history, at least {MIN_DAYS} are needed"
+        elif not inputs.usable(HORIZON).size:
+            self._unlearnable = "no known demand to learn from"
+        if self._unlearnable:
+            self.autocorrelation = self._fallback.autocorrelation
+            return
+        gpus = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+        with torch.random.fork_rng(gpus), one_thread():
             torch.manual_seed(seed)
             self._network = Network(self._schema).to(device())
             train(self._network, inputs, np.random.default_rng(seed), progress)
-        self.autocorrelation = self._error_correlation(inputs)
-
-    def _error_correlation(self, inputs: Inputs) -> float:
-        """Lag-1 autocorrelation along the horizon of errors on the days held out."""
-        assert self._network is not None
         series, column = inputs.held_out(HORIZON)
-        mean, _, scale = forward(self._network, inputs, series, column)
-        return lag_one((inputs.targets(series, column).cpu().numpy() - mean) / scale)
+        mean, _, scale = answer(self._network, inputs, series, column)
+        errors = (inputs.targets(series, column).cpu().numpy() - mean) / scale
+        # Clipped: a few series that come back after a pause would decide it alone.
+        self.autocorrelation = lag_one(np.clip(errors, -3, 3))
 
     def _predict(
         self, panel: Panel, origins: Sequence[dt.date], horizon: int
     ) -> tuple[Floats, Floats, Reasons]:
-        assert self._schema is not None  # guaranteed by fit and load
-        assert self._network is not None
+        if self._network is None or self._schema is None:
+            mean, quantiles, reasons = self._fallback._predict(panel, origins, horizon)
+            reasons[:] = self._unlearnable
+            return mean, quantiles, reasons
         if horizon > HORIZON:
             raise ModelError(
                 f"lstm forecasts {HORIZON} days ahead and was asked for {horizon}: lower the "
@@ -127,12 +143,10 @@ class Lstm(WindowForecaster):
         inputs = Inputs(panel, self._schema, HORIZON, device())
         mean = np.zeros((len(origins), panel.n_series, horizon), dtype=np.float32)
         quantiles = np.zeros((*mean.shape, len(QUANTILES)), dtype=np.float32)
-        # One origin at a time, and only what is on offer: sums in a matrix product can depend on
-        # its shape, and an origin's forecast must not depend on what else was asked for.
         for at, (origin, wanted) in enumerate(zip(origins, on_offer(panel, origins), strict=True)):
             series = np.flatnonzero(wanted)
             column = np.full(len(series), panel.column_of(origin))
-            means, bands, _ = forward(self._network, inputs, series, column)
+            means, bands, _ = answer(self._network, inputs, series, column)
             mean[at, series] = means[:, :horizon]
             quantiles[at, series] = bands[:, :horizon]
         reasons = np.full(mean.shape[:2], None, dtype=object)
@@ -141,18 +155,37 @@ class Lstm(WindowForecaster):
 
     def _save(self, folder: Path) -> None:
         assert self._schema is not None
-        assert self._network is not None
-        state = {name: value.cpu() for name, value in self._network.state_dict().items()}
-        torch.save(state, folder / "weights.pt")
-        (folder / "schema.json").write_text(json.dumps(self._schema.to_dict()))
+        shape = {"schema": self._schema.to_dict(), "unlearnable": self._unlearnable}
+        (folder / "schema.json").write_text(json.dumps(shape))
+        self._fallback.save(folder / "fallback")
+        if self._network is not None:
+            state = {name: value.cpu() for name, value in self._network.state_dict().items()}
+            torch.save(state, folder / "weights.pt")
 
     def _load(self, folder: Path) -> None:
-        self._schema = Schema(**json.loads((folder / "schema.json").read_text()))
-        self._network = Network(self._schema).to(device())
-        state: dict[str, Any] = torch.load(
-            folder / "weights.pt", weights_only=True, map_location=device()
-        )
-        self._network.load_state_dict(state)
+        shape = json.loads((folder / "schema.json").read_text())
+        self._schema, self._unlearnable = Schema(**shape["schema"]), shape["unlearnable"]
+        self._fallback.load(folder / "fallback")
+        if self._unlearnable is None:
+            self._network = Network(self._schema).to(device())
+            self._network.load_state_dict(
+                torch.load(folder / "weights.pt", weights_only=True, map_location=device())
+            )
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch's kernels in one thread each.
+
+    Sums then come out the same whatever the number of cores, and threads that wait for one another
+    on busy cores, which slows an LSTM this small down tenfold, do not occur.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def train(
@@ -160,33 +193,35 @@ def train(
 ) -> None:
     """Train in place, stopping early on the last 28 days, and keep the best epoch's weights.
 
-    Each epoch draws a fixed number of windows, so its time does not grow with the history.
+    An epoch draws a bounded number of windows, so its time does not grow with the history.
     """
+    batches = min(max(inputs.usable(HORIZON).size // BATCH, FEWEST_BATCHES), MOST_BATCHES)
     optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, LEARNING_RATE, total_steps=EPOCHS * BATCHES, pct_start=0.15
+        optimiser, LEARNING_RATE, total_steps=EPOCHS * batches, pct_start=0.15
     )
     held_out = inputs.held_out(HORIZON)
     best, best_loss, stale = network.state_dict(), float("inf"), 0
     for epoch in range(EPOCHS):
         network.train()
-        series, column = inputs.sample(rng, BATCHES * BATCH, HORIZON)
+        series, column = inputs.sample(rng, batches * BATCH, HORIZON)
         hidden = rng.random(len(series)) < FORGET_SERIES
         for at in range(0, len(series), BATCH):
             part = slice(at, at + BATCH)
             window = inputs.window(series[part], column[part], hide=hidden[part])
             optimiser.zero_grad(set_to_none=True)
-            loss(network, inputs, window, series[part], column[part]).backward()
+            value = loss(network, inputs, window, series[part], column[part])
+            value.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             schedule.step()
         network.eval()
         with torch.no_grad():
-            value = float(loss(network, inputs, inputs.window(*held_out), *held_out))
+            score = float(loss(network, inputs, inputs.window(*held_out), *held_out))
         if progress:
-            progress(epoch + 1, value)
-        if value < best_loss:
-            best_loss, stale = value, 0
+            progress(epoch + 1, score)
+        if score < best_loss:
+            best_loss, stale = score, 0
             best = {name: tensor.clone() for name, tensor in network.state_dict().items()}
         else:
             stale += 1
@@ -195,14 +230,8 @@ def train(
     network.load_state_dict(best)
 
 
-def loss(
-    network: Network,
-    inputs: Inputs,
-    window: Window,
-    series: np.ndarray[Any, np.dtype[np.intp]],
-    column: np.ndarray[Any, np.dtype[np.intp]],
-) -> Tensor:
-    """Pinball loss of the quantiles plus Poisson deviance of the mean, over known days, scaled."""
+def loss(network: Network, inputs: Inputs, window: Window, series: Index, column: Index) -> Tensor:
+    """Pinball loss of the quantiles plus Poisson deviance of the mean, over known days."""
     mean, quantiles = network(window)
     target = inputs.targets(series, column) / window.scale
     known = ~torch.isnan(target)
@@ -211,25 +240,37 @@ def loss(
     gap = target[..., None] - quantiles
     pinball = torch.maximum(levels * gap, (levels - 1) * gap).mean(dim=-1)
     deviance = mean - torch.xlogy(target, mean)
-    # In units of Poisson noise, sqrt(scale), so that neither slow nor fast sellers dominate.
-    weight = (window.scale / inputs.schema.typical) ** POW * known
-    return ((pinball + DEV * deviance) * weight).sum() / known.sum().clamp(min=1)
+    # In units of Poisson noise, sqrt(scale), so that neither slow nor fast sellers decide alone.
+    weight = torch.sqrt(window.scale / inputs.schema.typical) * known
+    total: Tensor = ((pinball + DEVIANCE_WEIGHT * deviance) * weight).sum()
+    return total / known.sum().clamp(min=1)
 
 
-@torch.no_grad()
-def forward(
-    network: Network,
-    inputs: Inputs,
-    series: np.ndarray[Any, np.dtype[np.intp]],
-    column: np.ndarray[Any, np.dtype[np.intp]],
+def answer(
+    network: Network, inputs: Inputs, series: Index, column: Index
 ) -> tuple[Floats, Floats, Floats]:
-    """Mean (B, H) and quantiles (B, H, Q) in units per day, and the scale (B, 1)."""
+    """Mean (B, H) and quantiles (B, H, Q) in units per day, and the scale (B, 1).
+
+    On a CPU in blocks of one shape, side by side: a sum in a matrix product can depend on the
+    shape, and a forecast must not depend on how many series were asked for with it.
+    """
+    size = BLOCK if inputs.device.type == "cpu" else max(1, len(series))
+    blocks = max(1, -(-len(series) // size))
+    padded = np.resize(series, blocks * size) if len(series) else np.zeros(size, dtype=np.intp)
+    columns = np.resize(column, blocks * size) if len(series) else np.zeros(size, dtype=np.intp)
+    cores = torch.get_num_threads()
+
+    @torch.no_grad()
+    def block(at: int) -> tuple[Floats, ...]:
+        window = inputs.window(padded[at : at + size], columns[at : at + size])
+        mean, quantiles = network(window)
+        units = mean * window.scale, quantiles * window.scale[..., None], window.scale
+        return tuple(part.cpu().numpy() for part in units)
+
     network.eval()
-    window = inputs.window(series, column)
-    mean, quantiles = network(window)
-    scale = window.scale
-    return (
-        (mean * scale).cpu().numpy(),
-        (quantiles * scale[..., None]).cpu().numpy(),
-        scale.cpu().numpy(),
+    with one_thread(), ThreadPoolExecutor(cores) as pool:
+        parts = list(pool.map(block, range(0, len(padded), size)))
+    mean, quantiles, scale = (
+        np.concatenate(part)[: len(series)] for part in zip(*parts, strict=True)
     )
+    return mean, quantiles, scale

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
+import torch  # noqa: TID253 - imported by lstm.py alone
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor  # noqa: TID253
 
 from forecast_platform.errors import ModelError
 from forecast_platform.models.base import Floats, known_mean
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from forecast_platform.panel import Panel
 
 CONTEXT = 56
+FIRST_CONTEXT = 14
+"""Days of context that the earliest window learnt from has; the rest counts as unknown."""
+
 PRIOR_DAYS = 2.0
 """Days at the panel's typical level that a window's scale is shrunk by; keeps it above zero."""
 
@@ -157,7 +160,8 @@ class Inputs:
         scale = (total + PRIOR_DAYS * self.schema.typical) / (count + PRIOR_DAYS)
         scaled = (demand / scale).clamp(max=_CLIP)
         past = [torch.log1p(scaled), known.float(), self.available[row, back]]
-        weekday = masked_mean(scaled.unflatten(1, (-1, 7)), known.unflatten(1, (-1, 7)))
+        weeks = (len(series), CONTEXT // 7, 7)
+        weekday = masked_mean(scaled.reshape(weeks), known.reshape(weeks))
         around = weekday[:, torch.arange(self.horizon, device=self.device) % 7]
         distance = ((self._ahead - CONTEXT) / self.horizon).expand_as(around)
         coming = [torch.log1p(around), distance]
@@ -198,19 +202,20 @@ class Inputs:
 
     def sample(self, rng: np.random.Generator, n: int, horizon: int) -> tuple[Index, Index]:
         """Draw n windows with a known day among the days ahead, none of them held out."""
+        flat = rng.choice(self.usable(horizon), n)
+        origins = self.n_days - 2 * horizon
+        return flat // origins, flat % origins
+
+    def usable(self, horizon: int) -> Index:
+        """Flat indices into (N, T - 2 H) of the windows that can be learnt from."""
         if self._usable is None:
-            known = ~torch.isnan(self.demand[:, CONTEXT - 1 : CONTEXT - 1 + self.n_days])
-            total = torch.cumsum(known[:, : self.n_days - horizon].int(), dim=1).cpu().numpy()
+            end = max(self.n_days - horizon, 0)
+            known = ~torch.isnan(self.demand[:, CONTEXT - 1 : CONTEXT - 1 + end])
+            total = torch.cumsum(known.int(), dim=1).cpu().numpy()
             some = total[:, horizon:] > total[:, :-horizon]
-            some[:, : min(CONTEXT, some.shape[1] - 1) - 1] = False
+            some[:, : FIRST_CONTEXT - 1] = False
             self._usable = np.flatnonzero(some)
-            self._origins = some.shape[1]
-        if not len(self._usable):
-            raise ModelError(
-                "lstm found no known demand to learn from in the training days: check clean_demand."
-            )
-        flat = rng.choice(self._usable, n)
-        return flat // self._origins, flat % self._origins
+        return self._usable
 
 
 def covariate(past: Tensor, relative: bool, ahead: Tensor | None = None) -> tuple[Tensor, Tensor]:

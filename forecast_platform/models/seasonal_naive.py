@@ -66,7 +66,7 @@ class SeasonalNaive(WindowForecaster):
         window = windows(panel, origins, self.context_days)
         level = known_mean(window)
         point = np.full((*level.shape, 7), np.nan)
-        for week in np.moveaxis(window.reshape(*level.shape, -1, 7), 2, 0):
+        for week in np.moveaxis(window.reshape(*level.shape, window.shape[-1] // 7, 7), 2, 0):
             point = np.where(np.isnan(week), point, week)
         point = np.where(np.isnan(point), np.nan_to_num(level)[..., None], point)
         spread = self._spread_of(panel, np.nan_to_num(level))

@@ -165,7 +165,8 @@ class Tracker:
 
     @cached_property
     def _experiment(self) -> str:
-        return str(self._client.get_experiment_by_name(EXPERIMENT).experiment_id)
+        (experiment,) = self._client.search_experiments(filter_string=f"name = '{EXPERIMENT}'")
+        return str(experiment.experiment_id)
 
 
 def _texts(params: Mapping[str, Any]) -> dict[str, str]:

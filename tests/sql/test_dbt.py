@@ -31,7 +31,6 @@ def test_dbt_and_the_platform_build_the_same_tables(tmp_path: Path) -> None:
         **os.environ,
         "FORECAST_PLATFORM_SQL_SOURCES": str(tmp_path),
         "FORECAST_PLATFORM_SQL_DATABASE": str(database),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
     done = subprocess.run(
         dbt, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False

@@ -1,1 +1,27 @@
 """Assets by stage, left to right."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from forecast_platform.defs.assets.cleaned import cleaned
+from forecast_platform.defs.assets.features import features
+from forecast_platform.defs.assets.feedback import accuracy, record_marks
+from forecast_platform.defs.assets.forecasts import forecasts
+from forecast_platform.defs.assets.landing import landing
+from forecast_platform.defs.assets.models import champion, trained_models
+from forecast_platform.defs.assets.plan import replenishment_plan
+from forecast_platform.defs.assets.validated import validated_assets
+
+ASSETS: list[dg.AssetsDefinition] = [
+    landing,
+    *validated_assets,
+    cleaned,
+    features,
+    *trained_models,
+    champion,
+    forecasts,
+    replenishment_plan,
+    accuracy,
+    record_marks,
+]

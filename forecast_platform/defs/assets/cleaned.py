@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import dagster as dg
 
 from forecast_platform.contracts import tables
-from forecast_platform.defs.automation import FOLLOW_DATA
 from forecast_platform.defs.metadata import column_lineage, result
 from forecast_platform.defs.partitions import days_of
 from forecast_platform.defs.resources import HomeResource
@@ -51,7 +50,6 @@ _MODELS = _HOME.sql.models
                 *dependencies(_HOME.node(_TABLE)),
             ],
             kinds=("sql", "duckdb", "delta"),
-            automation=FOLLOW_DATA,
         ),
     ],
     backfill_policy=dg.BackfillPolicy.single_run(),
@@ -72,6 +70,4 @@ def cleaned(
         if name in tables():
             yield result(context, name, frame, days, lineage)
         else:
-            yield dg.MaterializeResult(
-                asset_key=name, metadata={"dagster/column_lineage": lineage}
-            )
+            yield dg.MaterializeResult(asset_key=name, metadata={"dagster/column_lineage": lineage})

@@ -3,7 +3,6 @@
 import dagster as dg
 
 from forecast_platform.defs.assets.cleaned import _HOME
-from forecast_platform.defs.automation import FOLLOW_DATA
 from forecast_platform.defs.metadata import result
 from forecast_platform.defs.partitions import days_of
 from forecast_platform.defs.resources import HomeResource
@@ -13,13 +12,11 @@ from forecast_platform.features import compute
 
 @dg.multi_asset(
     name="features",
-    specs=[spec("features", deps=dependencies(_HOME.node("features")), automation=FOLLOW_DATA)],
+    specs=[spec("features", deps=dependencies(_HOME.node("features")))],
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="lake_features",
 )
-def features(
-    context: dg.AssetExecutionContext, home: HomeResource
-) -> dg.MaterializeResult[None]:
+def features(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
     """Compute every feature over the look-back and publish the days."""
     days = days_of(context)
     making = home.home.begin("features", days)

@@ -5,25 +5,22 @@ import polars as pl
 
 from forecast_platform.contracts import tables
 from forecast_platform.defs.assets.cleaned import _HOME
-from forecast_platform.defs.automation import FOLLOW_DATA
 from forecast_platform.defs.metadata import result
 from forecast_platform.defs.partitions import days_of
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import dependencies, spec
-from forecast_platform.forecasting.accuracy import score_issued
+from forecast_platform.forecasting import score_issued
 from forecast_platform.incremental import Kind, changes_since
 from forecast_platform.lake import polars_schema
 
 
 @dg.multi_asset(
     name="accuracy",
-    specs=[spec("accuracy", deps=dependencies(_HOME.node("accuracy")), automation=FOLLOW_DATA)],
+    specs=[spec("accuracy", deps=dependencies(_HOME.node("accuracy")))],
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="lake_accuracy",
 )
-def accuracy(
-    context: dg.AssetExecutionContext, home: HomeResource
-) -> dg.MaterializeResult[None]:
+def accuracy(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
     """Score what was issued against the demand that came."""
     days = days_of(context)
     making = home.home.begin("accuracy", days)

@@ -1,5 +1,6 @@
 """From the landing folder to raw tables."""
 
+import time
 from collections.abc import Iterator
 
 import dagster as dg
@@ -29,7 +30,7 @@ def landing(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Land every new or changed file; the same bytes again change nothing."""
     opened = home.home
-    more = True
+    more, waited = True, False
     changed: dict[str, int] = {}
     while more:
         report = land(
@@ -44,7 +45,11 @@ def landing(
                 context.log.warning(f"{table.table}/{file} refused: {reason}")
             if table.landed:
                 changed[table.table] = changed.get(table.table, 0) + table.rows
-        more = report.more
+        waiting = any(table.waiting for table in report.tables.values())
+        more = report.more or (waiting and not waited)
+        if waiting and not waited and not report.more:
+            time.sleep(opened.settings.settle_seconds)
+            waited = True
     for name in ("landing_files", "unreadable_rows"):
         yield result(context, name, opened.read(name))
     for name, rows in changed.items():

@@ -3,7 +3,6 @@
 import dagster as dg
 
 from forecast_platform.defs.assets.cleaned import _HOME
-from forecast_platform.defs.automation import NEWEST_RECORD
 from forecast_platform.defs.metadata import result
 from forecast_platform.defs.partitions import days_of
 from forecast_platform.defs.resources import HomeResource
@@ -21,7 +20,7 @@ class RecordConfig(dg.Config):
 
 @dg.multi_asset(
     name=_PLAN,
-    specs=[spec(_PLAN, deps=dependencies(_HOME.node(_PLAN)), automation=NEWEST_RECORD)],
+    specs=[spec(_PLAN, deps=dependencies(_HOME.node(_PLAN)))],
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool=f"lake_{_PLAN}",
 )

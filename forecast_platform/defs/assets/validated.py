@@ -13,7 +13,7 @@ from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import dependencies, spec
 from forecast_platform.home import Home
 from forecast_platform.incremental import graph, references
-from forecast_platform.quality import check, save_result, validate
+from forecast_platform.quality import validate
 
 _NODES = {node.table: node for node in graph(sql_lookback={})}
 
@@ -56,9 +56,7 @@ def _validated(table: Table) -> dg.AssetsDefinition:
         yield result(context, accepted, verdict.accepted, days, lineage)
         if verdict.rejected.height:
             yield result(context, refused, verdict.rejected, days, lineage)
-        report = check(verdict.accepted, validated(table))
-        save_result(report, opened.settings.data_docs)
-        yield expectations(accepted, report, opened.settings.data_docs)
+        yield expectations(accepted, verdict.accepted, table, opened.settings.data_docs)
         yield accounting(accepted, landed, verdict, table)
 
     return asset

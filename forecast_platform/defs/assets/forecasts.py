@@ -1,0 +1,42 @@
+"""Daily forecasts as issued, and the demand they imply over the lead time."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from forecast_platform.defs.assets.cleaned import _HOME
+from forecast_platform.defs.assets.plan import RecordConfig
+from forecast_platform.defs.metadata import picture, result
+from forecast_platform.defs.partitions import days_of
+from forecast_platform.defs.pictures import forecast_against_actuals
+from forecast_platform.defs.resources import HomeResource
+from forecast_platform.defs.specs import dependencies, spec
+from forecast_platform.training import gathered, issue
+
+_NAMES = ("forecasts", "lead_time_demand")
+
+
+@dg.multi_asset(
+    name="forecasts",
+    specs=[spec(name, deps=dependencies(_HOME.node(name))) for name in _NAMES],
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="lake_forecasts",
+)
+def forecasts(
+    context: dg.AssetExecutionContext, config: RecordConfig, home: HomeResource
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Issue each origin with the champion of the newest cutoff before it; closed days are kept."""
+    opened = home.home
+    days = days_of(context)
+    revisions = opened.writable("forecasts", days, config.restate)
+    if not revisions:
+        for name in _NAMES:
+            yield dg.MaterializeResult(asset_key=name, metadata={"kept_as_issued": len(days)})
+        return
+    making = opened.begin("forecasts", list(revisions))
+    issued, demand = gathered(issue(opened, making, revisions))
+    making.publish({"forecasts": issued, "lead_time_demand": demand})
+    kept = len(days) - len(revisions)
+    plot = picture(forecast_against_actuals(opened, making.last))
+    yield result(context, "forecasts", issued, making.days, plot=plot, kept_as_issued=kept)
+    yield result(context, "lead_time_demand", demand, making.days, kept_as_issued=kept)

@@ -1,0 +1,72 @@
+"""Weekly training: one asset per family, and the choice of the champion."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from forecast_platform.contracts import tables
+from forecast_platform.defs.metadata import picture, result
+from forecast_platform.defs.partitions import WEEKLY, days_of
+from forecast_platform.defs.resources import HomeResource
+from forecast_platform.defs.specs import OWNERS, spec
+from forecast_platform.settings import settings
+from forecast_platform.training import crown, train_family
+
+_ON_GPU = {"lstm"}
+MODEL_ASSETS = tuple(f"model_{family}" for family in settings().models)
+
+
+def _trained(family: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=f"model_{family}",
+        description=f"The {family} model, judged on rolling origins and fitted up to the cutoff.",
+        group_name="models",
+        owners=[OWNERS["models"]],
+        kinds={"torch" if family in _ON_GPU else "python", "mlflow"},
+        partitions_def=WEEKLY,
+        backfill_policy=dg.BackfillPolicy.multi_run(1),
+        pool="gpu" if family in _ON_GPU else "training",
+        deps=[
+            dg.AssetDep(
+                "features",
+                partition_mapping=dg.TimeWindowPartitionMapping(
+                    allow_nonexistent_upstream_partitions=True
+                ),
+            )
+        ],
+    )
+    def asset(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
+        (cutoff,) = days_of(context)
+        scores = train_family(home.home, family, cutoff)
+        return dg.MaterializeResult(metadata={"cutoff": str(cutoff), **scores})
+
+    return asset
+
+
+trained_models = [_trained(family) for family in settings().models]
+
+
+@dg.multi_asset(
+    name="champion",
+    specs=[
+        spec(name, deps=[dg.AssetDep(model) for model in MODEL_ASSETS], kinds=("mlflow", "delta"))
+        for name in ("model_versions", "model_scores")
+    ],
+    backfill_policy=dg.BackfillPolicy.multi_run(1),
+    pool="lake_model_versions",
+)
+def champion(
+    context: dg.AssetExecutionContext, home: HomeResource
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Choose the family that answers from this cutoff on, and promote it in the registry."""
+    opened = home.home
+    (cutoff,) = days_of(context)
+    versions, scores, plot = crown(opened, cutoff)
+    contracts = tables()
+    opened.lake.replace_days(contracts["model_scores"], scores, [cutoff])
+    opened.lake.replace_days(contracts["model_versions"], versions, [cutoff])
+    picked = versions.filter("is_champion").row(0, named=True)
+    told = {"champion": picked["model"], "reason": picked["reason"]}
+    shown = {"leaderboard": picture(plot)} if plot else {}
+    yield result(context, "model_versions", versions, [cutoff], **told)
+    yield result(context, "model_scores", scores, [cutoff], **shown)
