@@ -1,4 +1,4 @@
-"""What the command line prints: summary, leaderboard, explanation. Tables of the lake in, text out."""
+"""What the command line prints, from tables of the lake: summary, leaderboard, explanation."""
 
 from __future__ import annotations
 

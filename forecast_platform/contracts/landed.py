@@ -89,8 +89,8 @@ PRICES = Table(
         Column("date", DType.DATE, "First day on which the price holds."),
         _ITEM,
         _LOCATION,
-        Column("price", DType.FLOAT, "Price per unit.", "currency", positive=True, maximum=10_000_000,
-               fill="forward_fill"),
+        Column("price", DType.FLOAT, "Price per unit.", "currency", positive=True,
+               maximum=10_000_000, fill="forward_fill"),
     ),
 )  # fmt: skip
 
@@ -158,7 +158,7 @@ SUPPLIERS = Table(
     day=None,
     columns=(
         Column("supplier_id", DType.STRING, "Supplier identifier."),
-        Column("item_id", DType.STRING, "Item these terms hold for; empty for all.", required=False),
+        Column("item_id", DType.STRING, "Item these terms hold for; empty: all.", required=False),
         Column("name", DType.STRING, "Name shown to people.", required=False),
         Column("lead_time_days", DType.FLOAT, "Mean days from order to receipt.", "days",
                minimum=0, maximum=365),

@@ -13,7 +13,7 @@ from typing import Any
 
 from dagster import EventLogEntry
 from dagster._core.events import ASSET_EVENTS
-from dagster._core.storage.event_log import SqliteEventLogStorage, SqlEventLogStorageTable
+from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
 
 
@@ -45,7 +45,7 @@ class BatchSqliteEventLogStorage(SqliteEventLogStorage):
             connection.execute(insert, rows)
         with self.index_transaction() as connection:
             returning = insert.returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
-            ids = list(connection.execute(returning, rows).scalars())
+            ids: list[int] = list(connection.execute(returning, rows).scalars())
             self._store_asset_event_tags(connection, events, ids)
             # The index keeps one row per asset, so only the last event of each type counts.
             newest = {

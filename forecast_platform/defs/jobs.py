@@ -3,6 +3,7 @@
 import datetime as dt
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from forecast_platform.contracts import LANDED
 from forecast_platform.defs.assets.models import MODEL_ASSETS
@@ -87,4 +88,11 @@ def maintenance() -> None:
     build_docs(compact_lake(purge_runs()))
 
 
-JOBS = [land_files, attributes, daily_graph, weekly_training, standing_check, maintenance]
+JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
+    land_files,
+    attributes,
+    daily_graph,
+    weekly_training,
+    standing_check,
+    maintenance,
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
@@ -10,7 +11,7 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 _TRAINED = "model_versions"
 
 
-def assets_of(tables: Sequence[str], graph: BaseAssetGraph) -> list[str]:
+def assets_of(tables: Sequence[str], graph: BaseAssetGraph[Any]) -> list[str]:
     """Assets of the tables, with those that the same step makes; for models, all families."""
     wanted = {dg.AssetKey(table) for table in tables}
     if _TRAINED in tables:
@@ -19,5 +20,5 @@ def assets_of(tables: Sequence[str], graph: BaseAssetGraph) -> list[str]:
     return sorted(sibling.to_user_string() for key in wanted for sibling in _made_with(key, graph))
 
 
-def _made_with(key: dg.AssetKey, graph: BaseAssetGraph) -> set[dg.AssetKey]:
+def _made_with(key: dg.AssetKey, graph: BaseAssetGraph[Any]) -> set[dg.AssetKey]:
     return set(graph.get(key).execution_set_asset_keys) | {key}

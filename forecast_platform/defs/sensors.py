@@ -27,7 +27,11 @@ _UNFINISHED = [
 ]  # fmt: skip
 
 
-@dg.sensor(job=land_files, minimum_interval_seconds=15)
+@dg.sensor(
+    job=land_files,
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
 def landing_sensor(
     context: dg.SensorEvaluationContext, home: HomeResource
 ) -> dg.SensorResult | dg.SkipReason:
@@ -44,7 +48,9 @@ def landing_sensor(
 
 
 @dg.sensor(
-    target=dg.AssetSelection.all() - dg.AssetSelection.groups("raw"), minimum_interval_seconds=15
+    target=dg.AssetSelection.all() - dg.AssetSelection.groups("raw"),
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def follow_sensor(
     context: dg.SensorEvaluationContext, home: HomeResource

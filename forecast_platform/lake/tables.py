@@ -1,8 +1,8 @@
 """Tables of the lake: create from contract, replace days, scan, maintain.
 
 Every publication goes through `Lake`: it writes the rows in one Delta commit and then records the
-fingerprint of each day in the ledger. A process killed between the two leaves the older fingerprint,
-so the day counts as not done and is made again.
+fingerprint of each day in the ledger. A process killed between the two leaves the older
+fingerprint, so the day counts as not done and is made again.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from forecast_platform.defs.specs import dependencies, spec
 from forecast_platform.home import Home
 from forecast_platform.settings import settings
 from forecast_platform.sql.lineage import column_lineage as model_lineage
-from forecast_platform.sql.run import run
 from forecast_platform.sql.project import ModelSpec
+from forecast_platform.sql.run import run
 
 _HOME = Home(settings())
 _TABLE = "clean_demand"

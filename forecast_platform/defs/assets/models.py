@@ -1,6 +1,7 @@
 """Weekly training: one asset per family, and the choice of the champion."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -67,6 +68,6 @@ def champion(
     opened.lake.replace_days(contracts["model_versions"], versions, [cutoff])
     picked = versions.filter("is_champion").row(0, named=True)
     told = {"champion": picked["model"], "reason": picked["reason"]}
-    shown = {"leaderboard": picture(plot)} if plot else {}
+    shown: dict[str, Any] = {"leaderboard": picture(plot)} if plot else {}
     yield result(context, "model_versions", versions, [cutoff], **told)
     yield result(context, "model_scores", scores, [cutoff], **shown)
