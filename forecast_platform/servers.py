@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -46,10 +47,13 @@ def serve(settings: Settings, port: int, mlflow_port: int, say: Callable[[str], 
         _require_free(number)
     prepare(settings)
     settings.mlflow_home.mkdir(parents=True, exist_ok=True)
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    # Warnings are for those who write the code; the children's logs are for those who run it.
+    os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONWARNINGS": "ignore"}
     logs = settings.home / "logs"
     logs.mkdir(exist_ok=True)
     running: list[subprocess.Popen[bytes]] = []
+    # A supervisor stops us by SIGTERM; the children have to end then as with Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         for name, command in commands(settings, port, mlflow_port).items():
             with (logs / f"{name.lower().replace(' ', '-')}.log").open("wb") as log:

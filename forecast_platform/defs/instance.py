@@ -25,6 +25,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
     """The content of `dagster.yaml` for an embedded home."""
     return {
         "telemetry": {"enabled": False},
+        "nux": {"enabled": False},
         "event_log_storage": {
             "module": "forecast_platform.defs.event_log",
             "class": "BatchSqliteEventLogStorage",

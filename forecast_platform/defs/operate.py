@@ -55,6 +55,8 @@ class Operator:
             for launch in launches:
                 self._run(launch.tables, launch.first, launch.last)
             made += launches
+        if made and until is None:
+            self._run(["record_marks"])
         return made
 
     def train(self, cutoff: dt.date) -> None:

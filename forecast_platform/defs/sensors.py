@@ -6,10 +6,11 @@ import time
 import urllib.request
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from forecast_platform.contracts import LANDED
 from forecast_platform.defs.instance import RANGE_END, RANGE_START
-from forecast_platform.defs.jobs import land_files
+from forecast_platform.defs.jobs import attributes, daily_graph, land_files, weekly_training
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.selection import assets_of
 from forecast_platform.home import Home
@@ -48,7 +49,7 @@ def landing_sensor(
 
 
 @dg.sensor(
-    target=dg.AssetSelection.all() - dg.AssetSelection.groups("raw"),
+    jobs=[attributes, daily_graph, weekly_training],
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
@@ -83,9 +84,16 @@ def _request(
     window = {RANGE_START: str(launch.first), RANGE_END: str(launch.last)} if launch.first else {}
     return dg.RunRequest(
         run_key=f"{digest} {attempt}",
+        job_name=_job(launch).name,
         asset_selection=[dg.AssetKey(name) for name in names],
         tags={_TAG: _MINE, _DIGEST: digest, **window},
     )
+
+
+def _job(launch: Launch) -> UnresolvedAssetJobDefinition:
+    if launch.first is None:
+        return attributes
+    return weekly_training if launch.tables == ("model_versions",) else daily_graph
 
 
 @dg.run_failure_sensor(name="failure_sensor", minimum_interval_seconds=30)

@@ -24,7 +24,8 @@ _CONFIGURATION = {
 
 def exists(path: Path) -> bool:
     """Whether a Delta table lies at `path`."""
-    return (path / "_delta_log").is_dir()
+    # A log folder alone is a creation that was broken off, or is going on.
+    return DeltaTable.is_deltatable(str(path))
 
 
 def create(path: Path, frame: pl.DataFrame, partition_by: list[str], description: str) -> None:

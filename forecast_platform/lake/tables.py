@@ -8,6 +8,7 @@ fingerprint, so the day counts as not done and is made again.
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,7 +63,7 @@ class Lake:
         schema = polars_schema(table)
         if not delta.exists(self.path(table)):
             return pl.LazyFrame(schema=schema)
-        frame = pl.scan_delta(str(self.path(table)))
+        frame = pl.scan_delta(DeltaTable(str(self.path(table))))
         if table.day:
             day = pl.col(table.day)
             if first is not None:
@@ -171,13 +172,17 @@ def _check_layout(root: Path) -> None:
     marker = root / "_layout"
     try:
         root.mkdir(parents=True, exist_ok=True)
+        # Looked for before the marker: another process writes the marker first, then tables.
+        has_tables = any(root.glob("*/_delta_log"))
         if not marker.exists():
-            if any(root.glob("*/_delta_log")):
+            if has_tables:
                 raise HomeVersionError(
                     f"{root} was written before layouts had a version. Move it away and run "
                     "again: every table is rebuilt from the landing folder."
                 )
-            marker.write_text(f"{LAYOUT}\n")
+            part = root / f"_layout.{os.getpid()}"
+            part.write_text(f"{LAYOUT}\n")
+            part.replace(marker)
         found = marker.read_text().strip()
     except OSError as error:
         raise LakeError(f"The lake {root} cannot be used: {error}.") from error

@@ -30,7 +30,14 @@ from forecast_platform.models.base import (
     WindowForecaster,
     on_offer,
 )
-from forecast_platform.models.lstm_data import CONTEXT, FIRST_CONTEXT, Inputs, Schema, Window
+from forecast_platform.models.lstm_data import (
+    CONTEXT,
+    FIRST_CONTEXT,
+    LARGEST,
+    Inputs,
+    Schema,
+    Window,
+)
 from forecast_platform.models.seasonal_naive import SeasonalNaive, lag_one
 
 if TYPE_CHECKING:
@@ -41,8 +48,8 @@ MIN_DAYS = FIRST_CONTEXT + 2 * HORIZON
 HIDDEN = 64
 EPOCHS = 10
 BATCH = 64
-MOST_BATCHES, FEWEST_BATCHES = 96, 8
-PATIENCE = 4
+MOST_BATCHES, FEWEST_BATCHES = 96, 16
+PATIENCE = 5
 LEARNING_RATE = 4e-3
 DEVIANCE_WEIGHT = 0.5
 ZERO_BAND = 0.3
@@ -83,6 +90,9 @@ class Network(nn.Module):
         shared = self.shared(torch.cat([state[-1], *identity, window.summary], dim=1))
         hidden = torch.relu(shared[:, None] + self.daily(window.ahead))
         steps = nn.functional.softplus(self.head(torch.relu(self.inner(hidden))))
+        # In units of the same weekday's mean, drawn to the window's: a few steps of training on a
+        # small shop then give the right level.
+        steps = steps * ((torch.expm1(window.ahead[..., :1]) * 8 + 6) / 14)
         quantiles = steps[..., 1:].cumsum(dim=-1) - ZERO_BAND
         # Below zero the slope is small, not none: there the quantile of a slow seller settles, and
         # is cut to exactly no demand, but training can still bring it back.
@@ -233,15 +243,16 @@ def train(
 def loss(network: Network, inputs: Inputs, window: Window, series: Index, column: Index) -> Tensor:
     """Pinball loss of the quantiles plus Poisson deviance of the mean, over known days."""
     mean, quantiles = network(window)
-    target = inputs.targets(series, column) / window.scale
+    target = (inputs.targets(series, column) / window.scale).clamp(max=LARGEST)
     known = ~torch.isnan(target)
     target = torch.nan_to_num(target)
     levels = torch.tensor(QUANTILES, device=target.device)
     gap = target[..., None] - quantiles
     pinball = torch.maximum(levels * gap, (levels - 1) * gap).mean(dim=-1)
     deviance = mean - torch.xlogy(target, mean)
-    # In units of Poisson noise, sqrt(scale), so that neither slow nor fast sellers decide alone.
-    weight = torch.sqrt(window.scale / inputs.schema.typical) * known
+    # In units of Poisson noise, sqrt(scale), so that neither slow nor fast sellers decide alone;
+    # bounded like the target, so that one absurd day does not either.
+    weight = torch.sqrt(window.scale / inputs.schema.typical).clamp(max=10) * known
     total: Tensor = ((pinball + DEVIANCE_WEIGHT * deviance) * weight).sum()
     return total / known.sum().clamp(min=1)
 

@@ -28,7 +28,8 @@ PRIOR_DAYS = 2.0
 """Days at the panel's typical level that a window's scale is shrunk by; keeps it above zero."""
 
 _CALENDAR = 11
-_CLIP = 20.0
+LARGEST = 20.0
+"""Demand counts up to so many times its window's scale, covariates up to this absolute value."""
 
 Index = NDArray[np.intp]
 
@@ -156,9 +157,12 @@ class Inputs:
         known = ~torch.isnan(demand)
         demand = torch.nan_to_num(demand)
         count = known.sum(dim=1, keepdim=True)
-        total = demand.sum(dim=1, keepdim=True)
-        scale = (total + PRIOR_DAYS * self.schema.typical) / (count + PRIOR_DAYS)
-        scaled = (demand / scale).clamp(max=_CLIP)
+        prior = PRIOR_DAYS * self.schema.typical
+        # One absurd day must not set the scale: it counts as many times the mean of the others.
+        others = demand.sum(dim=1, keepdim=True) - demand.amax(dim=1, keepdim=True)
+        demand = torch.minimum(demand, LARGEST * (others + prior) / (count - 1 + PRIOR_DAYS))
+        scale = (demand.sum(dim=1, keepdim=True) + prior) / (count + PRIOR_DAYS)
+        scaled = (demand / scale).clamp(max=LARGEST)
         past = [torch.log1p(scaled), known.float(), self.available[row, back]]
         weeks = (len(series), CONTEXT // 7, 7)
         weekday = masked_mean(scaled.reshape(weeks), known.reshape(weeks))
@@ -172,7 +176,7 @@ class Inputs:
             past.append(of_past)
             coming.append(of_ahead)
         summary = [
-            torch.log(scale)[:, 0],
+            torch.log(scale / self.schema.typical)[:, 0].clamp(-5, 5),
             count[:, 0] / CONTEXT,
             torch.log1p(masked_mean(scaled[:, -7:], known[:, -7:])),
             torch.log1p(masked_mean(scaled[:, -28:], known[:, -28:])),
@@ -226,8 +230,8 @@ def covariate(past: Tensor, relative: bool, ahead: Tensor | None = None) -> tupl
         level = level.abs().clamp(min=1e-6)
         past, ahead = past / level - 1, ahead / level - 1
     return (
-        torch.nan_to_num(past).clamp(-_CLIP, _CLIP),
-        torch.nan_to_num(ahead).clamp(-_CLIP, _CLIP),
+        torch.nan_to_num(past).clamp(-LARGEST, LARGEST),
+        torch.nan_to_num(ahead).clamp(-LARGEST, LARGEST),
     )
 
 

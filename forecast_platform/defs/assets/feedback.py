@@ -5,6 +5,7 @@ import polars as pl
 
 from forecast_platform.contracts import tables
 from forecast_platform.defs.assets.cleaned import _HOME
+from forecast_platform.defs.automation import AFTER_RECORDS
 from forecast_platform.defs.metadata import result
 from forecast_platform.defs.partitions import days_of
 from forecast_platform.defs.resources import HomeResource
@@ -35,7 +36,7 @@ def accuracy(context: dg.AssetExecutionContext, home: HomeResource) -> dg.Materi
         spec(
             "record_marks",
             deps=["forecasts", "replenishment_plan"],
-            automation=dg.AutomationCondition.eager(),
+            automation=AFTER_RECORDS,
         )
     ],
     pool="lake_record_marks",
