@@ -57,9 +57,9 @@ def demo(
         watch("making a shop", None)
         report = make_demo(home_folder() / "landing", items=items, locations=locations, days=days,
                            progress=watch)  # fmt: skip
-        # A demo shop stays open: days that land later are accepted.
-        lasting = {k: v for k, v in report.settings.items() if k != "end_date"}
-        save_settings(home_folder(), lasting)
+        # The shop stays open for four weeks, so that a person can land days of their own.
+        open_until = report.last_day + dt.timedelta(days=28)
+        save_settings(home_folder(), {**report.settings, "end_date": open_until})
         with _operator() as operator:
             _bring_up_to_date(operator, report.last_day - dt.timedelta(days=issued - 1))
     from forecast_platform.summary import summary

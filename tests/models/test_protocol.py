@@ -57,11 +57,19 @@ def test_a_bad_series_never_stops_a_run_and_says_why_it_is_answered_otherwise(
     assert reasons["constant"] == "constant demand"
     assert reasons["one_value"] == "1 known days, at least 30 are needed"
     assert reasons["three_days_old"] == "3 known days, at least 30 are needed"
-    assert reasons["all_missing"] == "not on offer in the last 35 days"
+    assert reasons["all_missing"] == "0 known days, at least 30 are needed"
     means = dict(zip(BAD, forecast.mean[0, -len(BAD) :], strict=True))
     assert (means["constant"] == 4).all()
     assert (means["all_zero"] == 0).all()
     assert (means["three_days_old"] > 0).any()
+
+
+def test_a_series_off_the_shelf_for_35_days_gets_zero(model: Forecaster, shop: Panel) -> None:
+    row = shop.items.tolist().index("one_value")
+    forecast = model.predict(shop, [FIRST_DAY + dt.timedelta(days=150 + gap) for gap in (34, 35)])
+    off = "not on offer in the last 35 days"
+    assert [reason == off for reason in forecast.fallback_reason[:, row]] == [False, True]
+    assert not forecast.quantiles[1, row].any()
 
 
 def test_one_million_in_one_day_does_not_carry_over_to_other_series(

@@ -1,0 +1,1 @@
+"""Measures the platform; `python -m benchmarks.run` runs everything."""

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from forecast_platform.contracts.derived import MODEL_VERSIONS
+from forecast_platform.errors import ModelError
+from forecast_platform.forecasting import Champion, champion_for, choose_champion
+from forecast_platform.lake.schema import polars_schema
+
+DAY = dt.date(2024, 3, 3)
+
+
+def scores(**values: list[float]) -> pl.DataFrame:
+    rows = [
+        (model, DAY + dt.timedelta(days=at), "pinball", value)
+        for model, of_model in values.items()
+        for at, value in enumerate(of_model)
+    ]
+    return pl.DataFrame(rows, schema=["model", "origin", "metric", "value"], orient="row")
+
+
+def test_the_lowest_mean_wins_and_every_family_gets_its_reason() -> None:
+    best, reasons = choose_champion(scores(arima=[1, 2], lstm=[0.5, 1.5], naive=[9, 9]))
+    assert best == "lstm"
+    assert reasons == {
+        "lstm": "lowest mean pinball 1 over 2 origins",
+        "arima": "mean pinball 1.5, lstm has 1",
+        "naive": "mean pinball 9, lstm has 1",
+    }
+
+
+def test_ties_go_by_name_and_a_family_without_a_score_never_wins() -> None:
+    best, reasons = choose_champion(scores(b=[1], c=[1], a=[float("nan")]))
+    assert best == "b"
+    assert reasons["a"] == "no pinball score"
+
+
+def test_without_any_score_there_is_no_champion() -> None:
+    with pytest.raises(ModelError, match="run `forecast-platform backtest`"):
+        choose_champion(scores(a=[1.0]), metric="rmsse")
+
+
+def versions(*rows: tuple[int, str, bool]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [(DAY + dt.timedelta(days=day), model, "3", "run", f"models/{model}", champion, "best")
+         for day, model, champion in rows],
+        schema=polars_schema(MODEL_VERSIONS), orient="row",
+    )  # fmt: skip
+
+
+def test_the_newest_champion_on_or_before_the_origin_answers() -> None:
+    known = versions((0, "arima", True), (0, "lstm", False), (7, "lstm", True), (14, "naive", True))
+    newest = Champion("lstm", "3", DAY + dt.timedelta(days=7), Path("models/lstm"))
+    assert champion_for(known, DAY + dt.timedelta(days=13)) == newest
+    assert champion_for(known, DAY + dt.timedelta(days=6)).model == "arima"
+
+
+def test_a_missing_model_names_the_command_that_trains_one() -> None:
+    with pytest.raises(ModelError, match="run `forecast-platform train --cutoff 2024-03-02`"):
+        champion_for(versions((0, "arima", True)), DAY - dt.timedelta(days=1))

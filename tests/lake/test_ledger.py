@@ -1,0 +1,75 @@
+"""The ledger: fingerprints say what a day holds, whatever the order of its rows."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+from lake_tables import ITEMS, STOCK, append_raw, day, fingerprints, stock
+
+from forecast_platform.lake import Lake
+from forecast_platform.lake.ledger import WHOLE
+from forecast_platform.lake.tables import _fingerprints
+
+DAYS = [day(n) for n in range(4)]
+
+
+def contents(rows: pl.DataFrame) -> list[tuple[object, ...]]:
+    return _fingerprints(rows, STOCK, DAYS, None).sort("day").rows()
+
+
+@given(st.permutations(range(12)))
+def test_fingerprints_do_not_depend_on_the_order_of_rows(order: list[int]) -> None:
+    assert contents(stock(DAYS)[order]) == contents(stock(DAYS))
+
+
+@given(row=st.integers(0, 11), units=st.floats(2000, 3000))
+def test_another_value_or_another_number_of_rows_gives_another_fingerprint(
+    row: int, units: float
+) -> None:
+    rows = stock(DAYS).with_row_index()
+    changed = rows.with_columns(
+        units=pl.when(pl.col("index") == row).then(units).otherwise("units")
+    ).drop("index")
+    same = [a == b for a, b in zip(contents(changed), contents(stock(DAYS)), strict=True)]
+    assert same == [n != row // 3 for n in range(4)]
+    doubled = pl.concat([stock(DAYS), stock(DAYS)[[row]]])
+    same = [a == b for a, b in zip(contents(doubled), contents(stock(DAYS)), strict=True)]
+    assert same == [n != row // 3 for n in range(4)]
+
+
+def test_fingerprints_are_the_same_in_another_process(
+    lake: Lake, processes: ProcessPoolExecutor, tmp_path: Path
+) -> None:
+    lake.replace_days(STOCK, stock(DAYS), DAYS)
+    here = lake.ledger.current().sort("day").select("day", "content").rows()
+    assert processes.submit(fingerprints, tmp_path / "other").result() == here
+
+
+def test_the_newest_publication_of_a_day_counts_and_history_has_all(lake: Lake) -> None:
+    lake.replace_days(STOCK, stock(DAYS), DAYS, dict.fromkeys(DAYS, 1))
+    lake.replace_days(STOCK, stock(DAYS[:1], units=5.0), DAYS[:1], {DAYS[0]: 2})
+    lake.replace_all(ITEMS, pl.DataFrame({"item_id": ["a"], "units": [1]}), 3)
+    current = lake.ledger.current().sort("table", "day")
+    assert current.select("table", "day", "inputs").rows() == [
+        ("items", WHOLE, 3), ("stock", DAYS[0], 2), *(("stock", d, 1) for d in DAYS[1:])
+    ]  # fmt: skip
+    history = lake.ledger.history()
+    assert history.height == 6
+    assert history["sequence"].is_sorted()
+
+
+def test_days_that_were_not_made_from_anything_have_no_inputs(lake: Lake) -> None:
+    lake.replace_days(STOCK, stock(DAYS), DAYS)
+    assert lake.ledger.current()["inputs"].null_count() == len(DAYS)
+
+
+def test_publications_of_several_processes_at_once_are_all_recorded(
+    lake: Lake, processes: ProcessPoolExecutor
+) -> None:
+    list(processes.map(append_raw, [lake.root] * 4, range(4)))
+    found = lake.ledger.history().group_by("table").len().sort("table")
+    assert found.rows() == [(f"writer {n}", 4) for n in range(4)]

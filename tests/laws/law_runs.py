@@ -1,0 +1,393 @@
+"""What the tests of the laws run in the process that has Dagster loaded with the shop's settings.
+
+Results are plain data, so that the tests themselves judge.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import dagster as dg
+import law_shop as shop
+import polars as pl
+import pytest
+
+from forecast_platform.contracts import LANDED, tables
+from forecast_platform.errors import LakeError, PlatformError
+from forecast_platform.home import Home
+from forecast_platform.incremental import Kind, reach
+from forecast_platform.lake import delta
+from forecast_platform.settings import settings
+
+if TYPE_CHECKING:
+    from forecast_platform.defs.operate import Operator
+
+RECORDS = ("forecasts", "lead_time_demand", "replenishment_plan")
+DATA = (
+    "landing_files", "unreadable_rows",
+    *(f"{stage}_{table.name}" for table in LANDED for stage in ("raw", "validated", "rejected")),
+    "clean_demand", "features", "accuracy",
+)  # fmt: skip
+
+ENVIRONMENT = {
+    "FORECAST_PLATFORM_MODELS": '["seasonal_naive"]',
+    "FORECAST_PLATFORM_SETTLE_SECONDS": "0",
+    "FORECAST_PLATFORM_SAMPLE_PATHS": "20",
+    "FORECAST_PLATFORM_BACKTEST_ORIGINS": "1",
+    "FORECAST_PLATFORM_START_DATE": "2024-01-01",
+    "FORECAST_PLATFORM_END_DATE": "2024-12-31",
+    "FORECAST_PLATFORM_WORKERS": "1",
+    "OMP_NUM_THREADS": "1",
+    "PYTHONWARNINGS": "ignore",
+}
+
+
+def start() -> None:
+    """Prepare this process: settings of the shop, a quiet orchestrator."""
+    import logging
+    import warnings
+
+    os.environ.update(ENVIRONMENT)
+    warnings.filterwarnings("ignore")
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+    logging.getLogger("alembic").setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def operating(folder: Path) -> Iterator[Operator]:
+    """An operator of a home folder, with its Dagster instance."""
+    os.environ["FORECAST_PLATFORM_HOME"] = str(folder)
+    settings.cache_clear()
+    from forecast_platform.defs.operate import operator
+
+    with operator(settings()) as opened:
+        yield opened
+
+
+def lake_home(folder: Path) -> Home:
+    """A home folder to read from."""
+    os.environ["FORECAST_PLATFORM_HOME"] = str(folder)
+    settings.cache_clear()
+    return Home(settings())
+
+
+class Step(NamedTuple):
+    """Files that arrive together, and the write at which the run after it fails, if any."""
+
+    files: shop.Files
+    fails_at: int | None = None
+
+
+def build(folder: Path, files: shop.Files) -> None:
+    """A home that landed `files` and followed them, training on the way."""
+    shop.put(folder / "landing", files)
+    with operating(folder) as op:
+        op.land()
+        op.follow()
+
+
+def play(template: Path, folder: Path, steps: Sequence[Step]) -> list[str]:
+    """Let a copy of the template home live through some steps.
+
+    Returns:
+        Sentences about rows that were lost, after every step that succeeded.
+    """
+    shutil.copytree(template, folder)
+    lost: list[str] = []
+    with operating(folder) as op:
+        for step in steps:
+            shop.put(folder / "landing", step.files)
+            try:
+                with ExitStack() as stack:
+                    if step.fails_at is not None:
+                        stack.enter_context(failing_write(step.fails_at))
+                    op.land()
+                    op.follow()
+            except PlatformError as error:
+                assert _FAILURE in str(error), error
+                continue
+            lost += unaccounted(op.home)
+        op.land()
+        op.follow()
+        lost += unaccounted(op.home)
+        stale = op.home.stale()
+    assert not stale, stale
+    return lost
+
+
+def rebuild(folder: Path, files: shop.Files) -> None:
+    """The data tables of a new home, made from a landing folder at once."""
+    shop.put(folder / "landing", files)
+    with operating(folder) as op:
+        op.land()
+        op.follow(until="features")
+
+
+def adopt(source: Path, folder: Path) -> None:
+    """Give a rebuilt home the models and the closed records of another, and follow them."""
+    adopt_models(source, folder)
+    theirs = lake_home(source)
+    state = theirs.state()
+    closed = [day for day in state.days("forecasts") if day != state.span()[1]]  # type: ignore[index]
+    issued = {name: theirs.read(name) for name in ("lead_time_demand", "forecasts")}
+    with operating(folder) as op:
+        for name, rows in issued.items():
+            contract = tables()[name]
+            op.home.lake.replace_days(contract, rows.filter(pl.col("origin").is_in(closed)), closed)
+        op.follow()
+
+
+def adopt_models(source: Path, folder: Path) -> None:
+    """Copy trained models, and the rows that name them, from one home into another."""
+    theirs, ours = lake_home(source), lake_home(folder)
+    shutil.copytree(source / "models", folder / "models")
+    for name in ("model_scores", "model_versions"):
+        rows = theirs.read(name)
+        ours.lake.replace_days(tables()[name], rows, sorted(set(rows["cutoff"])))
+
+
+def restate(folder: Path, first: dt.date, last: dt.date) -> None:
+    """Issue the origins first..last again, and follow."""
+    with operating(folder) as op:
+        op.issue(first, last, restate=True)
+        op.follow()
+
+
+def newest(folder: Path) -> tuple[dt.date, dt.date]:
+    """First issued origin and newest day of a home."""
+    state = lake_home(folder).state()
+    span = state.span()
+    assert span is not None
+    return state.days("forecasts")[0], span[1]
+
+
+def differences(
+    ours: Path,
+    theirs: Path,
+    names: Sequence[str],
+    *,
+    days: tuple[dt.date, dt.date] | None = None,
+    ignore: Sequence[str] = ("revision",),
+) -> list[str]:
+    """Sentences about rows that only one of two homes holds; none if all are equal."""
+    found = []
+    for name in names:
+        left, right = (_rows(lake_home(f), name, days, ignore) for f in (ours, theirs))
+        only = {"ours": _minus(left, right), "theirs": _minus(right, left)}
+        found += [f"{name}, only {who}: {rows[:3]} ({len(rows)} rows)"
+                  for who, rows in only.items() if rows]  # fmt: skip
+    return found
+
+
+def _rows(
+    home: Home, name: str, days: tuple[dt.date, dt.date] | None, ignore: Sequence[str]
+) -> pl.DataFrame:
+    if tables()[name].day is None:
+        return home.read(name)
+    return home.read(name, *(days or ())).drop(ignore, strict=False)
+
+
+def _minus(left: pl.DataFrame, right: pl.DataFrame) -> list[dict[str, Any]]:
+    """Rows of `left` that `right` holds less often; NaN and null compare equal to themselves."""
+    by = left.columns
+    counted = left.group_by(by).len("n").join(
+        right.group_by(by).len("m"), on=by, how="left", nulls_equal=True
+    )  # fmt: skip
+    missing = counted.filter(pl.col("n") > pl.col("m").fill_null(0)).drop("n", "m")
+    return missing.sort(by).to_dicts()
+
+
+def contents(folder: Path, last: dt.date | None = None) -> dict[tuple[str, dt.date], int]:
+    """Fingerprint of every table and day up to `last`, from the ledger."""
+    current = lake_home(folder).lake.ledger.current()
+    kept = current if last is None else current.filter(pl.col("day") <= last)
+    return {(table, day): content
+            for table, day, content in kept.select("table", "day", "content").rows()}  # fmt: skip
+
+
+def unaccounted(home: Home) -> list[str]:
+    """Files and days whose landed rows are not validated, rejected or exact duplicates."""
+    found = []
+    register = home.read("landing_files").filter(pl.col("status") == "landed")
+    unreadable = home.read("unreadable_rows")
+    for table in LANDED:
+        raw = home.read(f"raw_{table.name}")
+        after = pl.concat(
+            [
+                _by_file_and_day(home.read(f"{stage}_{table.name}"), column)
+                for stage, column in (("validated", table.day), ("rejected", raw_day(table.name)))
+            ]
+        )
+        landed = _by_file_and_day(raw, raw_day(table.name)).sort("file", "day")
+        kept = after.group_by("file", "day").agg(pl.col("rows").sum()).sort("file", "day")
+        if not landed.equals(kept):
+            found.append(f"{table.name}: landed {_minus(landed, kept)}, kept {_minus(kept, landed)}")
+        for file, rows in register.filter(pl.col("table_name") == table.name).select(
+            "file", "rows"
+        ).iter_rows():  # fmt: skip
+            refused = unreadable.filter(
+                pl.col("table_name") == table.name, pl.col("file") == file
+            ).height
+            held = raw.filter(pl.col("file") == file).height
+            if held + refused != rows:
+                found.append(f"{table.name}/{file}: {rows} rows, {held} landed, {refused} refused")
+    return found
+
+
+def raw_day(table: str) -> str | None:
+    """Business-day column of a raw table."""
+    return tables()[f"raw_{table}"].day
+
+
+def _by_file_and_day(frame: pl.DataFrame, column: str | None) -> pl.DataFrame:
+    known = pl.col(column) if column else pl.lit(None, dtype=pl.Date)
+    return frame.group_by("file", known.alias("day")).len("rows")
+
+
+def landed_rows(folder: Path) -> dict[str, int]:
+    """Rows of every landed file, as the register has them."""
+    files = lake_home(folder).read("landing_files").filter(pl.col("status") == "landed")
+    return {f"{table}/{file}": rows
+            for table, file, rows in files.select("table_name", "file", "rows").rows()}  # fmt: skip
+
+
+_FAILURE = "the disk is full"
+
+
+@contextmanager
+def failing_write(number: int) -> Iterator[None]:
+    """Let the `number`-th commit of the lake fail, as on a full disk: rows or ledger alike."""
+    commits, real = count(1), delta._commit
+
+    def commit(path: Path, write: Any) -> None:
+        if next(commits) == number:
+            raise LakeError(f"{path.name}: {_FAILURE}")
+        real(path, write)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delta, "_commit", commit)
+        yield
+
+
+class Followed(NamedTuple):
+    """What one arrival made the platform do."""
+
+    made: dict[str, list[dt.date]]
+    """Partitions materialised, by asset, from Dagster's event log."""
+    changed: dict[str, list[dt.date]]
+    """Days whose content changed, by table, from the ledger."""
+    windows: dict[str, dict[str, list[dt.date]]]
+    """By table and upstream table: days whose window holds a changed day, within the span."""
+
+
+def arrive(folder: Path, files: shop.Files) -> Followed:
+    """Land files in a home, follow, and tell from the event log what was made."""
+    before = contents(folder)
+    shop.put(folder / "landing", files)
+    with operating(folder) as op:
+        opened = op._instance
+        seen = set(opened.get_run_ids())
+        op.land()
+        op.follow()
+        made = {
+            name: [dt.date.fromisoformat(day) for day in days]
+            for name, days in _materialised(opened, set(opened.get_run_ids()) - seen).items()
+        }
+        after = contents(folder)
+        changed: dict[str, list[dt.date]] = {}
+        for (table, day), content in sorted(after.items()):
+            if before.get((table, day)) != content:
+                changed.setdefault(table, []).append(day)
+        span = op.home.state().span()
+        assert span is not None
+        windows = {
+            node.table: {
+                read.table: sorted(
+                    day for day in reach(read, changed.get(read.table, []))
+                    if span[0] <= day <= span[1]
+                )
+                for read in node.reads
+                if not read.last_known
+            }
+            for node in op.home.nodes
+        }  # fmt: skip
+    return Followed(made, changed, windows)
+
+
+def _materialised(opened: dg.DagsterInstance, run_ids: set[str]) -> dict[str, list[str]]:
+    made: dict[str, list[str]] = {}
+    for run_id in sorted(run_ids):
+        for record in opened.get_records_for_run(
+            run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
+        ).records:
+            event = record.event_log_entry.get_dagster_event()
+            assert event.asset_key is not None
+            days = made.setdefault(event.asset_key.to_user_string(), [])
+            days += [event.partition] if event.partition else []
+    return {name: sorted(days) for name, days in made.items()}
+
+
+def rerun(
+    folder: Path, names: Sequence[str], first: dt.date | None, last: dt.date | None
+) -> tuple[list[str], dict[str, int]]:
+    """Run some tables once more.
+
+    Returns:
+        Tables and days whose fingerprint changed, and by table how often it was published.
+    """
+    before = contents(folder)
+    with operating(folder) as op:
+        published = op.home.lake.ledger.history().height
+        op._run(names, first, last)
+        again = op.home.lake.ledger.history()[published:]
+    after = contents(folder)
+    moved = [f"{table} {day}" for (table, day), content in after.items()
+             if before.get((table, day)) != content]  # fmt: skip
+    return moved, dict(again.group_by("table").len().iter_rows())
+
+
+def marks(folder: Path) -> list[tuple[Any, ...]]:
+    """Make the marks of outdated records, and return them."""
+    with operating(folder) as op:
+        op._run(["record_marks"])
+        return op.home.read("record_marks").sort(pl.all()).rows()
+
+
+def issue(folder: Path, first: dt.date, last: dt.date) -> None:
+    """Issue the origins first..last that were not issued yet."""
+    with operating(folder) as op:
+        op.issue(first, last)
+
+
+def train(folder: Path, cutoff: dt.date) -> None:
+    """Train up to a cutoff."""
+    with operating(folder) as op:
+        op.train(cutoff)
+
+
+def copy(template: Path, folder: Path) -> Path:
+    """A copy of a home."""
+    return Path(shutil.copytree(template, folder))
+
+
+def stale(folder: Path) -> dict[str, list[dt.date]]:
+    """What a home has to make."""
+    return lake_home(folder).stale()
+
+
+def read(folder: Path, name: str) -> pl.DataFrame:
+    """All rows of a table."""
+    return lake_home(folder).read(name)
+
+
+def data_nodes(folder: Path) -> list[str]:
+    """Data tables of the incremental graph, in order."""
+    return [node.table for node in lake_home(folder).nodes if node.kind is Kind.DATA]

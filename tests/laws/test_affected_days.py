@@ -1,0 +1,97 @@
+"""Laws: exactly the affected days are made again, and making a day again changes nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import law_runs
+import law_shop as shop
+import pytest
+from conftest import Do
+
+from forecast_platform.contracts import LANDED
+
+LATE = shop.LAST - dt.timedelta(days=30)
+DAILY = [table.name for table in LANDED if table.day]
+
+
+def test_a_late_row_makes_its_windows_and_the_newest_forecast_and_plan(
+    do: Do, home: Path
+) -> None:
+    followed = do(
+        law_runs.arrive, home, {"sales/late.csv": shop.sales([(LATE, "APPLE", 40)])}
+    )
+    assert followed.made["validated_sales"] == [LATE]
+    assert followed.changed["validated_sales"] == [LATE]
+    windows = followed.windows
+    assert followed.made["clean_demand"] == windows["clean_demand"]["validated_sales"]
+    assert LATE in followed.changed["clean_demand"]
+    assert followed.made["features"] == windows["features"]["clean_demand"]
+    assert followed.made["forecasts"] == [shop.LAST]
+    assert followed.made["lead_time_demand"] == [shop.LAST]
+    assert followed.made["replenishment_plan"] == [shop.LAST]
+    others = {f"{stage}_{name}" for name in DAILY if name != "sales"
+              for stage in ("validated", "rejected")}  # fmt: skip
+    assert not others & followed.made.keys()
+    assert "model_versions" not in followed.made
+    assert "accuracy" not in followed.made
+
+
+def test_an_exact_duplicate_stops_at_validation(do: Do, home: Path) -> None:
+    again = {"sales/zz-again.csv": shop.sales(shop.sales_of(10))}
+    followed = do(law_runs.arrive, home, again)
+    assert followed.made["validated_sales"] == [shop.day(10)]
+    assert followed.changed.keys() == {
+        "raw_sales", "rejected_sales", "landing_files"
+    }  # fmt: skip
+    assert not {"clean_demand", "features", "forecasts", "replenishment_plan"} & followed.made.keys()
+
+
+def test_the_same_bytes_again_make_nothing(do: Do, home: Path) -> None:
+    followed = do(law_runs.arrive, home, shop.opening())
+    assert set(followed.made) <= {"landing_files", "unreadable_rows"}
+    assert not followed.changed
+
+
+def test_one_new_day_makes_one_partition_of_every_daily_table(do: Do, home: Path) -> None:
+    day = shop.day(shop.DAYS)
+    followed = do(
+        law_runs.arrive,
+        home,
+        {f"sales/{day}.csv": shop.sales(shop.sales_of(shop.DAYS)),
+         f"inventory/{day}.csv": shop.inventory([shop.DAYS])},
+    )  # fmt: skip
+    daily = {f"validated_{name}" for name in DAILY} | {
+        "clean_demand", "features", "forecasts", "lead_time_demand", "replenishment_plan",
+        "accuracy",
+    }  # fmt: skip
+    assert {name: days for name, days in followed.made.items() if days} == {
+        name: [day] for name in daily | ({"rejected_sales"} & followed.made.keys())
+    }
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"validated_{table.name}" for table in LANDED if not table.day],
+        [*(f"validated_{name}" for name in DAILY), "clean_demand", "features", "forecasts",
+         "replenishment_plan"],
+    ],
+    ids=["whole", "daily"],
+)  # fmt: skip
+def test_any_day_made_twice_has_the_same_fingerprint(
+    do: Do, home: Path, names: list[str]
+) -> None:
+    days = (shop.day(3), shop.LAST) if "features" in names else (None, None)
+    moved, published = do(law_runs.rerun, home, names, *days)
+    assert not moved
+    assert set(names) <= set(published)
+
+
+def test_a_model_trained_twice_is_the_same_version(do: Do, home: Path) -> None:
+    ((_, cutoff),) = [key for key in do(law_runs.contents, home) if key[0] == "model_versions"]
+    moved, published = do(law_runs.rerun, home, ["model_versions"], cutoff, cutoff)
+    assert not moved
+    assert published == {"model_versions": 1, "model_scores": 1}
+    assert not do(law_runs.stale, home)

@@ -1,0 +1,112 @@
+"""A real MLflow store on SQLite."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from forecast_platform.tracking import Tracker, Training
+
+CUTOFF = dt.date(2024, 3, 3)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("mlflow")
+
+
+@pytest.fixture
+def training(tmp_path: Path) -> Training:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights.npz").write_bytes(b"weights")
+    return Training(
+        "lstm", CUTOFF, tmp_path / "model", {"hidden": 64}, {"pinball": 0.5, "rmsse": 0.8}, "digest"
+    )
+
+
+def runs(home: Path, family: str) -> list:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(Tracker(home).uri)
+    return list(client.search_runs(["1"], f"tags.family = '{family}'"))
+
+
+def test_a_training_is_one_run_with_its_scores_and_files(home: Path, training: Training) -> None:
+    from mlflow import MlflowClient
+
+    tracker = Tracker(home)
+    run_id, version = tracker.log_training(training)
+    client = MlflowClient(tracker.uri)
+    run = client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics == {"pinball": 0.5, "rmsse": 0.8}
+    assert run.data.params == {"hidden": "64"}
+    assert run.data.tags["cutoff"] == "2024-03-03"
+    assert run.data.tags["dataset"] == "digest"
+    registered = client.get_model_version("forecast-lstm", version)
+    assert registered.run_id == run_id
+    copied = Path(registered.source.removeprefix("file://")) / "weights.npz"
+    assert copied.read_bytes() == b"weights"
+
+
+def test_the_same_training_again_is_the_same_run_and_version(
+    home: Path, training: Training
+) -> None:
+    training = replace(training, family="again")
+    assert Tracker(home).log_training(training) == Tracker(home).log_training(training)
+    assert len(runs(home, "again")) == 1
+
+
+def test_a_changed_training_of_a_cutoff_replaces_the_run_with_a_new_version(
+    home: Path, training: Training
+) -> None:
+    tracker, training = Tracker(home), replace(training, family="changed")
+    first_run, first = tracker.log_training(training)
+    (training.artifacts / "weights.npz").write_bytes(b"others")
+    second_run, second = tracker.log_training(training)
+    assert (first, second) == ("1", "2")
+    assert [run.info.run_id for run in runs(home, "changed")] == [second_run]
+    assert first_run != second_run
+
+
+def test_a_training_that_was_broken_off_is_done_again(home: Path, training: Training) -> None:
+    from mlflow.exceptions import MlflowException
+
+    tracker, training = Tracker(home), replace(training, family="broken")
+    with pytest.raises(MlflowException, match="exceed"):
+        tracker.log_training(replace(training, params={"hidden": "6" * 10_000}))
+    assert len(runs(home, "broken")) == 1
+    run_id, version = tracker.log_training(training)
+    assert version == "1"
+    assert [run.info.run_id for run in runs(home, "broken")] == [run_id]
+
+
+def test_there_is_one_champion(home: Path, training: Training) -> None:
+    tracker = Tracker(home)
+    for family in ("one", "two"):
+        tracker.log_training(replace(training, family=family))
+        tracker.promote(family, "1")
+        assert tracker.champion() == (family, "1")
+
+
+def test_a_store_without_a_promotion_has_no_champion(tmp_path: Path) -> None:
+    assert Tracker(tmp_path).champion() is None
+
+
+def test_processes_that_make_the_store_at_once_all_succeed(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from forecast_platform.tracking import Tracker;"
+        "print(Tracker(pathlib.Path(sys.argv[1])).champion())"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path / "store")], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    assert [process.communicate()[0].strip() for process in started] == ["None", "None"]
