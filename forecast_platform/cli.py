@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from forecast_platform import progress
-from forecast_platform.errors import ConfigurationError, PlatformError
+from forecast_platform.errors import ConfigurationError, PlatformError, refused_by_system
 from forecast_platform.settings import home_folder, save_settings, settings
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ app = typer.Typer(
 console = Console()
 
 Day = Annotated[dt.datetime, typer.Option(formats=["%Y-%m-%d"])]
-MaybeDay = Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+Out = Annotated[Path, typer.Option(help="File to write: .csv or .parquet.")]
 
 
 class Source(StrEnum):
@@ -86,7 +87,7 @@ def import_(
     for table, rows in report.rows.items():
         console.print(f"  {table:<16}{rows:>12,} rows")
     for note in report.notes:
-        console.print(f"  note: {note}")
+        console.print(f"  note: {note}", markup=False)
     console.print(f"Landed {report.first_day} to {report.last_day}. Next: forecast-platform run")
 
 
@@ -106,8 +107,12 @@ def run(
     ] = False,
 ) -> None:
     """Land what is new and make everything that is stale, up to the newest plan."""
+    if (to or restate) and not from_:
+        raise ConfigurationError("--to and --restate need --from: the first origin that is meant.")
+    if select and from_:
+        raise ConfigurationError("--select stops before origins are issued: leave out --from.")
+    first, last = from_ and from_.date(), to and to.date()
     with _watching("run"), _operator() as operator:
-        first, last = from_ and from_.date(), to and to.date()
         _bring_up_to_date(operator, first, last, select=select, restate=restate)
     if select is None:
         from forecast_platform.summary import summary
@@ -141,17 +146,17 @@ def backtest(
     from forecast_platform.summary import scores_table
 
     console.print(scores_table(scores))
-    console.print(f"Plot: {plot}")
+    console.print(f"Plot: {plot}", markup=False, soft_wrap=True)
 
 
 @app.command()
-def forecasts(origin: Day, out: Path) -> None:
+def forecasts(origin: Day, out: Out) -> None:
     """Export the forecasts of one origin as csv or parquet."""
     _export("forecasts", origin.date(), out)
 
 
 @app.command()
-def plan(date: Day, out: Path) -> None:
+def plan(date: Day, out: Out) -> None:
     """Export the replenishment plan of one day as csv or parquet."""
     _export("replenishment_plan", date.date(), out)
 
@@ -167,7 +172,7 @@ def explain(
     from forecast_platform.summary import explanation
 
     for line in explanation(Home(settings()), item, location, date.date()):
-        console.print(line, highlight=False, markup=False)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -189,7 +194,7 @@ def doctor() -> None:
     findings = examine(settings())
     for finding in findings:
         mark = "[green]ok[/]" if finding.ok else "[red]mend[/]"
-        console.print(f"{mark:>14}  {finding.what}: {finding.told}")
+        console.print(f"{mark:>14}  {escape(finding.what)}: {escape(finding.told)}", soft_wrap=True)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
@@ -199,11 +204,24 @@ def main() -> None:
     try:
         app()
     except PlatformError as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False)
-        sys.exit(1)
+        _fail(str(error))
     except KeyboardInterrupt:
         Console(stderr=True).print("Stopped. Run the same command again to resume.")
         sys.exit(130)
+    except Exception as error:
+        refusal = refused_by_system(error)
+        if refusal is None:
+            raise
+        _fail(
+            f"{home_folder()} cannot be written: {refusal}. Free space, or give the platform's "
+            "user the right to write, then run the same command again: it resumes."
+        )
+
+
+def _fail(told: str) -> NoReturn:
+    error = Console(stderr=True)
+    error.print(f"[red]error:[/] {escape(told)}", highlight=False, soft_wrap=True)
+    sys.exit(1)
 
 
 def _bring_up_to_date(
@@ -214,6 +232,10 @@ def _bring_up_to_date(
     select: str | None = None,
     restate: bool = False,
 ) -> None:
+    if select is not None and select not in (known := [n.table for n in operator.home.nodes]):
+        raise ConfigurationError(
+            f"There is no table {select!r} to stop after: choose from {known}."
+        )
     operator.land()
     span = operator.home.state().span()
     if span is None:
@@ -221,11 +243,17 @@ def _bring_up_to_date(
             f"No sales have landed in {settings().landing / 'sales'}: put files there "
             "(docs/landing.md says which columns), or try `forecast-platform demo`."
         )
-    if first is None or select is not None:
+    if first is None:
         operator.follow(until=select)
         return
+    last = last or span[1]
+    if not span[0] <= first <= last <= span[1]:
+        raise ConfigurationError(
+            f"Origins {first} to {last} cannot be issued: sales of {span[0]} to {span[1]} have "
+            "landed."
+        )
     operator.follow(until="features")
-    operator.issue(first, last or span[1], restate=restate)
+    operator.issue(first, last, restate=restate)
     operator.follow()
 
 
@@ -244,8 +272,11 @@ def _export(table: str, day: dt.date, out: Path) -> None:
     }
     if out.suffix not in writers:
         raise ConfigurationError(f"{out} should end in .csv or .parquet.")
-    writers[out.suffix](out)
-    console.print(f"{frame.height:,} rows written to {out}")
+    try:
+        writers[out.suffix](out)
+    except OSError as error:
+        raise ConfigurationError(f"{out} cannot be written: {error}.") from error
+    console.print(f"{frame.height:,} rows written to {out}", markup=False, soft_wrap=True)
 
 
 def _empty_home() -> None:
@@ -273,6 +304,7 @@ def _quiet() -> None:
 
     warnings.filterwarnings("ignore")
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
 
 
@@ -291,8 +323,8 @@ def _watching(what: str) -> Iterator[progress.Listener]:
             nonlocal current
             if now != current:
                 current = now
-                bar.console.print(f"[dim]{bar.tasks[0].elapsed or 0:6.1f} s[/]  {now}")
-            bar.update(task, description=now, total=1 if share is not None else None,
+                bar.console.print(f"[dim]{bar.tasks[0].elapsed or 0:6.1f} s[/]  {escape(now)}")
+            bar.update(task, description=escape(now), total=1 if share is not None else None,
                        completed=share or 0)  # fmt: skip
 
         with progress.listening(show):

@@ -1,5 +1,14 @@
 """Errors a person can cause or mend. Each carries one sentence that says what to do."""
 
+from __future__ import annotations
+
+import errno
+import sqlite3
+
+_REFUSALS = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST,
+)  # fmt: skip
+
 
 class PlatformError(Exception):
     """Base of every error that the command line shows as a sentence instead of a traceback."""
@@ -27,3 +36,13 @@ class ModelError(PlatformError):
 
 class HomeVersionError(PlatformError):
     """The home folder was made by another version of the platform."""
+
+
+def refused_by_system(error: BaseException | None) -> str | None:
+    """What disk, rights or database refused, where an error comes from that; else None."""
+    while error is not None:
+        is_refusal = isinstance(error, OSError) and error.errno in _REFUSALS
+        if is_refusal or isinstance(error, sqlite3.OperationalError):
+            return str(error)
+        error = error.__cause__
+    return None

@@ -12,13 +12,14 @@ import tomllib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -46,7 +47,7 @@ class Settings(BaseSettings):
 
     horizon_days: int = Field(28, ge=1, le=365, description="Days forecast ahead.")
     models: tuple[str, ...] = Field(
-        ("seasonal_naive", "arima", "lstm"), description="Families that are trained."
+        ("seasonal_naive", "arima", "lstm"), min_length=1, description="Families that are trained."
     )
     backtest_origins: int = Field(3, ge=1, description="Rolling origins at each training cutoff.")
     training_days: int = Field(730, ge=56, description="Days of history a model is trained on.")
@@ -71,6 +72,30 @@ class Settings(BaseSettings):
     webhook_url: str | None = Field(None, description="Address told about failed runs.")
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1,
                          description="Processes for work per series.")  # fmt: skip
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, OSError, ValueError) as error:
+            raise ValueError("is no time zone; write a name like Europe/Berlin") from error
+        return value
+
+    @field_validator("models")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value) or not all(map(str.isidentifier, value)):
+            raise ValueError("should name each model family once")
+        return value
+
+    @field_validator("end_date")
+    @classmethod
+    def _not_before_start(cls, value: dt.date | None, info: ValidationInfo) -> dt.date | None:
+        start = info.data.get("start_date")
+        if value and start and value < start:
+            raise ValueError(f"lies before start_date {start}")
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -138,8 +163,14 @@ def settings() -> Settings:
         raise ConfigurationError(
             f"Settings do not fit: {problems}. Mend {_PREFIX}* or {home_folder()}/settings.toml."
         ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{home_folder()}/settings.toml is not TOML: {error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigurationError(
+            f"{home_folder()}/settings.toml cannot be read as TOML: {error}."
+        ) from error
+    except SettingsError as error:
+        raise ConfigurationError(
+            f'Settings do not fit: {error}; lists are written as JSON, ["a", "b"].'
+        ) from error
 
 
 def save_settings(home: Path, values: dict[str, Any]) -> None:

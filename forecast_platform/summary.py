@@ -6,6 +6,7 @@ import datetime as dt
 
 import polars as pl
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from forecast_platform.contracts import LANDED
@@ -36,8 +37,8 @@ def summary(console: Console, settings: Settings) -> None:
     if marks.height:
         closed = marks["origin"].n_unique()
         console.print(f"{closed} closed origins were issued on older data (table record_marks).")
-    console.print(f"Lake      {settings.lake}")
-    console.print(f"Landing   {settings.landing}")
+    console.print(f"Lake      {settings.lake}", markup=False, soft_wrap=True)
+    console.print(f"Landing   {settings.landing}", markup=False, soft_wrap=True)
     console.print("Look      forecast-platform ui    (Dagster http://127.0.0.1:3000, "
                   "MLflow http://127.0.0.1:5000)")  # fmt: skip
 
@@ -125,7 +126,7 @@ def _urgent(plan: pl.DataFrame) -> Table:
         "stockout_date": "stock-out", "latest_order_date": "order by", "reason_codes": "reasons",
     }  # fmt: skip
     for heading in shown.values():
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for row in most_urgent(plan, 10).iter_rows(named=True):
         table.add_row(*(_cell(row[name]) for name in shown))
     return table
@@ -134,4 +135,4 @@ def _urgent(plan: pl.DataFrame) -> Table:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:,.1f}" if isinstance(value, float) else str(value)
+    return f"{value:,.1f}" if isinstance(value, float) else escape(str(value))

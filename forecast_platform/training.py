@@ -18,6 +18,7 @@ import polars as pl
 from forecast_platform import progress
 from forecast_platform.contracts import tables
 from forecast_platform.contracts.derived import FORECASTS, LEAD_TIME_DEMAND
+from forecast_platform.errors import ModelError
 from forecast_platform.features import PANEL_COLUMNS, panel_from_features
 from forecast_platform.forecasting import (
     Champion,
@@ -193,10 +194,16 @@ def backtest_home(
 
     Returns:
         Columns model, origin, metric, value; and the file of the plot.
+
+    Raises:
+        ModelError: If there are no features yet, or too few days for that many origins.
     """
-    span = home.state().span()
-    last = span[1] if span else dt.date.min
-    panel = _training_panel(home, last)
+    known = home.state().days("features")
+    if not known:
+        raise ModelError(
+            "There is no history to test on: land sales and run `forecast-platform run`."
+        )
+    panel = _training_panel(home, known[-1])
     days = rolling_origins(panel.last_day, origins, horizon=horizon, step=horizon)
     scores = backtest(
         families, panel, days, horizon=horizon, seed=home.settings.seed,

@@ -7,14 +7,17 @@ none, its storage does the same already.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dagster import EventLogEntry
-from dagster._core.events import ASSET_EVENTS
+from dagster import DagsterEventType, EventLogEntry
+from dagster._core.events import ASSET_EVENTS, AssetMaterializationPlannedData
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
-from dagster._serdes import ConfigurableClassData
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+from dagster._serdes import ConfigurableClassData, serialize_value
 
 
 class BatchSqliteEventLogStorage(SqliteEventLogStorage):
@@ -27,14 +30,27 @@ class BatchSqliteEventLogStorage(SqliteEventLogStorage):
         """Build the storage from `dagster.yaml`."""
         return cls(inst_data=inst_data, **config_value)
 
+    @property
+    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
+        """A range of partitions is planned by one event; the index still gets a row for each."""
+        return True
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store one event."""
+        if event.dagster_event and event.dagster_event.partitions_subset:
+            self._store_planned_range(event)
+        else:
+            super().store_event(event)
+
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events in order; asset events also in the index that spans runs."""
         by_run: dict[str, list[EventLogEntry]] = defaultdict(list)
         for event in events:
-            if event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS:
+            planned_range = event.dagster_event and event.dagster_event.partitions_subset
+            if event.dagster_event_type in ASSET_EVENTS and not planned_range:
                 by_run[event.run_id].append(event)
             else:
-                super().store_event(event)
+                self.store_event(event)
         for run_id, batch in by_run.items():
             self._store_asset_events(run_id, batch)
 
@@ -54,3 +70,49 @@ class BatchSqliteEventLogStorage(SqliteEventLogStorage):
             }
             for event, id_ in newest.values():
                 self._store_asset_event(connection, event, id_)
+
+    def _store_planned_range(self, event: EventLogEntry) -> None:
+        """One row in the run's log; in the index the row of every partition, as the UI asks it."""
+        planned = event.get_dagster_event()
+        assert planned.partitions_subset is not None
+        days = list(planned.partitions_subset.get_partition_keys())
+        if planned.asset_key is None or not days:
+            super().store_event(event)
+            return
+        one = AssetMaterializationPlannedData(planned.asset_key, partition=days[0])
+        first = event._replace(dagster_event=planned._replace(event_specific_data=one))
+        row = self._event_to_row(first)
+        mark = json.dumps(days[0])
+        rows = [
+            {**row, "partition": day, "event": row["event"].replace(mark, json.dumps(day))}
+            for day in days
+        ]
+        insert = SqlEventLogStorageTable.insert()
+        with self.run_connection(event.run_id) as connection:
+            connection.execute(insert, [self._event_to_row(event)])
+        with self.index_transaction() as connection:
+            returning = insert.returning(SqlEventLogStorageTable.c.id)
+            newest: int = max(connection.execute(returning, rows).scalars())
+            self._store_asset_event(connection, first, newest)
+
+    def _store_asset_check_evaluation_planned(
+        self, event: EventLogEntry, event_id: int | None
+    ) -> None:
+        """As Dagster's own, which serialises the same event for every partition."""
+        assert event.dagster_event_type is DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
+        planned: Any = event.get_dagster_event().event_specific_data
+        subset = planned.partitions_subset
+        row = {
+            "asset_key": planned.asset_key.to_string(),
+            "check_name": planned.check_name,
+            "run_id": event.run_id,
+            "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
+            "evaluation_event": serialize_value(event),
+            "evaluation_event_timestamp": self._event_to_row(event)["timestamp"],
+            "evaluation_event_storage_id": event_id,
+        }
+        rows = [
+            {**row, "partition": day} for day in (subset.get_partition_keys() if subset else [None])
+        ]
+        with self.index_connection() as connection:
+            connection.execute(AssetCheckExecutionsTable.insert(), rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,7 @@ from forecast_platform.settings import Settings
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
+_PROCESS = "forecast_platform/process"
 _EVENTS_PER_BATCH = "1000"
 _SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
 """The event log has every line; a person's terminal shows progress instead."""
@@ -56,7 +58,27 @@ def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """The instance of the home folder, opened."""
     prepare(settings)
     with dg.DagsterInstance.get() as opened:
+        _close_dead_runs(opened)
         yield opened
+
+
+def _close_dead_runs(opened: dg.DagsterInstance) -> None:
+    """Fail the runs of processes that were killed: else they look alive and keep their slots."""
+    for run in opened.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        host, _, process = run.tags.get(_PROCESS, "").rpartition(":")
+        if host == socket.gethostname() and not _is_alive(int(process)):
+            opened.report_run_failed(run, "The process that made this run was killed.")
+            opened.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def materialise(
@@ -83,7 +105,9 @@ def materialise(
     Raises:
         PlatformError: If the run failed; names the step and the cause.
     """
-    tags = {RANGE_START: str(first), RANGE_END: str(last)} if first else {}
+    tags = {_PROCESS: f"{socket.gethostname()}:{os.getpid()}"}
+    if first:
+        tags |= {RANGE_START: str(first), RANGE_END: str(last)}
     result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=opened,
         asset_selection=[dg.AssetKey(name) for name in assets],

@@ -24,14 +24,21 @@ def result(
     lineage: dg.TableColumnLineage | None = None,
     **more: Any,
 ) -> dg.MaterializeResult[Any]:
-    """The materialisation of one table, with its row counts per partition."""
+    """The materialisation of one table, with its row counts per partition.
+
+    What is told of a run as a whole is told once, at its newest partition: pages show the newest,
+    and repeating lineage and pictures at every day of a long range costs more than the work.
+    """
     table = tables()[name]
-    if days and table.day and len(days) <= _PARTITIONS_TOLD:
-        _tell_partitions(context, table, frame, days)
     metadata: dict[str, Any] = {"dagster/row_count": frame.height, **more}
     if lineage:
         metadata["dagster/column_lineage"] = lineage
-    return dg.MaterializeResult(asset_key=name, metadata=metadata)
+    if not days or not table.day:
+        return dg.MaterializeResult(asset_key=name, metadata=metadata)
+    if len(days) <= _PARTITIONS_TOLD:
+        _tell_partitions(context, table, frame, days)
+    context.add_asset_metadata(metadata, asset_key=name, partition_key=days[-1].isoformat())
+    return dg.MaterializeResult(asset_key=name)
 
 
 def _tell_partitions(

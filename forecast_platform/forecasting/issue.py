@@ -16,7 +16,7 @@ from forecast_platform.contracts.derived import ACCURACY, FORECASTS, LEAD_TIME_D
 from forecast_platform.forecasting.champion import Champion
 from forecast_platform.lake.schema import conform
 from forecast_platform.models import Forecast, Forecaster
-from forecast_platform.models.base import on_offer
+from forecast_platform.models.base import known_quantiles, on_offer, one_blas_thread
 from forecast_platform.models.paths import days_of, path_levels, path_sums
 from forecast_platform.panel import Panel
 
@@ -73,10 +73,9 @@ class Issuer:
             chunk = origins[at : at + step]
             forecast = self.forecaster.predict(panel, chunk, self.horizon)
             offered = on_offer(panel, chunk)
-            yield (
-                self._forecasts(panel, forecast, offered),
-                self._lead_times(panel, forecast, offered, protection_days, lead_time_days),
-            )
+            with one_blas_thread():
+                demand = self._lead_times(panel, forecast, offered, protection_days, lead_time_days)
+            yield self._forecasts(panel, forecast, offered), demand
 
     def _forecasts(
         self, panel: Panel, forecast: Forecast, offered: NDArray[np.bool_]
@@ -116,7 +115,7 @@ class Issuer:
             series = np.flatnonzero(offered[at])
             days, lead = protection_days[series], lead_time_days[series]
             sums = self._path_sums(forecast, at, series, days)
-            spread = np.quantile(sums, QUANTILES, axis=1)
+            spread = known_quantiles(sums, QUANTILES)
             longest = max(days.max(initial=1), lead.max(initial=0))
             running = _running_sum(forecast.mean[at, series], int(longest))
             row = np.arange(len(series))
@@ -127,7 +126,7 @@ class Issuer:
                     lead_time_mean=pl.Series(running[row, lead]),
                     mean=pl.Series(running[row, days]),
                     std=pl.Series(sums.std(axis=1)),
-                    **{name: pl.Series(spread[q]) for q, name in enumerate(_NAMES)},
+                    **{name: pl.Series(spread[:, q]) for q, name in enumerate(_NAMES)},
                 )
             )
         return conform(pl.concat(parts), LEAD_TIME_DEMAND)

@@ -29,6 +29,7 @@ from forecast_platform.models.base import (
     WindowForecaster,
     known_mean,
     known_quantiles,
+    one_blas_thread,
     windows,
 )
 from forecast_platform.models.seasonal_naive import SeasonalNaive
@@ -178,30 +179,27 @@ def estimate(series: Doubles) -> list[tuple[float, float, str | None]]:
     """
     from statsmodels.tsa.statespace.sarimax import SARIMAX
 
-    outcomes: list[tuple[float, float, str | None]] = []
-    for values in series:
+    def one(values: Doubles) -> tuple[float, float, str | None]:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                model = SARIMAX(
-                    values / np.nanstd(values),
-                    order=(1, 1, 1),
-                    simple_differencing=True,
-                    concentrate_scale=True,
-                )
-                result = model.fit(
-                    start_params=START, maxiter=MAX_ITERATIONS, disp=0, cov_type="none"
-                )
-            phi, theta = (float(value) for value in result.params)
-            if not result.mle_retvals["converged"]:
-                outcomes.append((0.0, 0.0, f"not converged in {MAX_ITERATIONS} iterations"))
-            elif not (np.isfinite(phi) and np.isfinite(theta)):
-                outcomes.append((0.0, 0.0, "estimates are not finite"))
-            else:
-                outcomes.append((phi, theta, None))
+            model = SARIMAX(
+                values / np.nanstd(values),
+                order=(1, 1, 1),
+                simple_differencing=True,
+                concentrate_scale=True,
+            )
+            result = model.fit(start_params=START, maxiter=MAX_ITERATIONS, disp=0, cov_type="none")
         except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
-            outcomes.append((0.0, 0.0, f"estimation failed: {type(error).__name__}: {error}"))
-    return outcomes
+            return 0.0, 0.0, f"estimation failed: {type(error).__name__}: {error}"
+        phi, theta = (float(value) for value in result.params)
+        if not result.mle_retvals["converged"]:
+            return 0.0, 0.0, f"not converged in {MAX_ITERATIONS} iterations"
+        if not (np.isfinite(phi) and np.isfinite(theta)):
+            return 0.0, 0.0, "estimates are not finite"
+        return phi, theta, None
+
+    with warnings.catch_warnings(), one_blas_thread():
+        warnings.simplefilter("ignore")
+        return [one(values) for values in series]
 
 
 def weekday_factors(demand: Doubles, first_day: dt.date) -> Doubles:
@@ -263,7 +261,7 @@ def path_correlation(phi: Doubles, theta: Doubles, horizon: int = 14) -> float:
 
 def _forecast(
     panel: Panel, origins: Sequence[dt.date], horizon: int, parameters: Parameters, days: int
-) -> tuple[Doubles, Doubles]:
+) -> tuple[Floats, Floats]:
     """Mean (O, N, H) and quantiles (O, N, H, Q), units; NaN where nothing is known."""
     phi, theta = parameters.phi, parameters.theta
     of_day = _weekdays(panel.first_day, panel.n_days)
@@ -273,9 +271,10 @@ def _forecast(
     step = phi * w + theta * e
     mean = y[..., None] + step[..., None] * np.cumsum(phi[:, None] ** np.arange(horizon), axis=1)
     growth = np.sqrt(np.cumsum(psi_weights(phi, theta, horizon) ** 2, axis=1))
-    spread = growth[..., None] * parameters.spread[:, None, :]
+    spread = (growth[..., None] * parameters.spread[:, None, :]).astype(np.float32)
     ahead = np.array([_weekdays(origin, horizon + 1)[1:] for origin in origins])
-    factor = np.moveaxis(parameters.weekday[:, ahead], 0, 1)
+    factor = np.moveaxis(parameters.weekday[:, ahead], 0, 1).astype(np.float32)
+    mean = mean.astype(np.float32)
     return mean * factor, (mean[..., None] + spread) * factor[..., None]
 
 

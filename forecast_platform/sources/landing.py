@@ -54,6 +54,7 @@ class TableReport:
         rows: Rows written.
         unreadable_rows: Those among them without a business day.
         days: Business days whose rows may have changed.
+        fault: Why its folder or mapping cannot be read.
     """
 
     table: str
@@ -64,6 +65,7 @@ class TableReport:
     rows: int = 0
     unreadable_rows: int = 0
     days: list[dt.date] = field(default_factory=list)
+    fault: str | None = None
 
 
 @dataclass(slots=True)
@@ -122,7 +124,7 @@ def land(
                 mapping = load_mapping(settings.landing, table)
                 files = list_landed(settings.landing, table.name, now, settle_seconds=0)
             except PlatformError as error:
-                problem = str(error)
+                problem = landing.report.fault = str(error)
                 report.problems += [problem] if problem not in report.problems else []
                 continue
             landing.report.waiting = [

@@ -35,7 +35,9 @@ def test_a_late_row_makes_its_windows_and_the_newest_forecast_and_plan(
               for stage in ("validated", "rejected")}  # fmt: skip
     assert not others & followed.made.keys()
     assert "model_versions" not in followed.made
-    assert "accuracy" not in followed.made
+    assert followed.made.get("accuracy", []) == [
+        day for day in windows["accuracy"]["clean_demand"] if day >= shop.LAST - dt.timedelta(1)
+    ]
 
 
 def test_an_exact_duplicate_stops_at_validation(do: Do, home: Path) -> None:
@@ -72,19 +74,19 @@ def test_one_new_day_makes_one_partition_of_every_daily_table(do: Do, home: Path
 
 
 @pytest.mark.parametrize(
-    "names",
+    ("names", "first"),
     [
-        [f"validated_{table.name}" for table in LANDED if not table.day],
-        [*(f"validated_{name}" for name in DAILY), "clean_demand", "features", "forecasts",
-         "replenishment_plan"],
+        ([f"validated_{table.name}" for table in LANDED if not table.day], None),
+        ([*(f"validated_{name}" for name in DAILY), "clean_demand", "features"], shop.day(3)),
+        (["forecasts", "replenishment_plan"], shop.LAST),
+        (["accuracy"], shop.LAST - dt.timedelta(days=1)),
     ],
-    ids=["whole", "daily"],
-)  # fmt: skip
+    ids=["whole tables", "data tables", "records", "accuracy"],
+)
 def test_any_day_made_twice_has_the_same_fingerprint(
-    do: Do, home: Path, names: list[str]
+    do: Do, home: Path, names: list[str], first: dt.date | None
 ) -> None:
-    days = (shop.day(3), shop.LAST) if "features" in names else (None, None)
-    moved, published = do(law_runs.rerun, home, names, *days)
+    moved, published = do(law_runs.rerun, home, names, first, first and shop.LAST)
     assert not moved
     assert set(names) <= set(published)
 

@@ -53,7 +53,6 @@ _MODELS = _HOME.sql.models
         ),
     ],
     backfill_policy=dg.BackfillPolicy.single_run(),
-    pool=f"lake_{_TABLE}",
 )
 def cleaned(
     context: dg.AssetExecutionContext, home: HomeResource

@@ -14,7 +14,6 @@ from forecast_platform.features import compute
     name="features",
     specs=[spec("features", deps=dependencies(_HOME.node("features")))],
     backfill_policy=dg.BackfillPolicy.single_run(),
-    pool="lake_features",
 )
 def features(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
     """Compute every feature over the look-back and publish the days."""

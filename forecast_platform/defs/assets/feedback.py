@@ -19,7 +19,6 @@ from forecast_platform.lake import polars_schema
     name="accuracy",
     specs=[spec("accuracy", deps=dependencies(_HOME.node("accuracy")))],
     backfill_policy=dg.BackfillPolicy.single_run(),
-    pool="lake_accuracy",
 )
 def accuracy(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
     """Score what was issued against the demand that came."""
@@ -39,7 +38,6 @@ def accuracy(context: dg.AssetExecutionContext, home: HomeResource) -> dg.Materi
             automation=AFTER_RECORDS,
         )
     ],
-    pool="lake_record_marks",
 )
 def record_marks(
     context: dg.AssetExecutionContext, home: HomeResource

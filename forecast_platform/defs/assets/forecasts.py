@@ -20,7 +20,6 @@ _NAMES = ("forecasts", "lead_time_demand")
     name="forecasts",
     specs=[spec(name, deps=dependencies(_HOME.node(name))) for name in _NAMES],
     backfill_policy=dg.BackfillPolicy.single_run(),
-    pool="lake_forecasts",
 )
 def forecasts(
     context: dg.AssetExecutionContext, config: RecordConfig, home: HomeResource

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from forecast_platform import progress
 from forecast_platform.contracts import LANDED
 from forecast_platform.contracts import raw as raw_contract
 from forecast_platform.defs.metadata import result
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import spec
+from forecast_platform.errors import LandingError
 from forecast_platform.sources.landing import land
 
 
@@ -22,13 +24,16 @@ from forecast_platform.sources.landing import land
             for table in LANDED
         ),
     ],
-    pool="landing",
     can_subset=False,
 )
 def landing(
     context: dg.AssetExecutionContext, home: HomeResource
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """Land every new or changed file; the same bytes again change nothing."""
+    """Land every new or changed file; the same bytes again change nothing.
+
+    Raises:
+        LandingError: If a folder or mapping cannot be read; the other tables have landed then.
+    """
     opened = home.home
     more, waited = True, False
     changed: dict[str, int] = {}
@@ -40,9 +45,12 @@ def landing(
         )
         for problem in report.problems:
             context.log.warning(problem)
+            progress.tell(problem)
         for table in report.tables.values():
             for file, reason in table.refused.items():
-                context.log.warning(f"{table.table}/{file} refused: {reason}")
+                told = f"{table.table}/{file} refused: {reason}"
+                context.log.warning(told)
+                progress.tell(told)
             if table.landed:
                 changed[table.table] = changed.get(table.table, 0) + table.rows
         waiting = any(table.waiting for table in report.tables.values())
@@ -54,3 +62,5 @@ def landing(
         yield result(context, name, opened.read(name))
     for name, rows in changed.items():
         yield dg.MaterializeResult(asset_key=f"raw_{name}", metadata={"landed_rows": rows})
+    if faults := {table.fault for table in report.tables.values() if table.fault}:
+        raise LandingError(" ".join(sorted(faults)))

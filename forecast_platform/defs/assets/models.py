@@ -26,7 +26,7 @@ def _trained(family: str) -> dg.AssetsDefinition:
         kinds={"torch" if family in _ON_GPU else "python", "mlflow"},
         partitions_def=WEEKLY,
         backfill_policy=dg.BackfillPolicy.multi_run(1),
-        pool="gpu" if family in _ON_GPU else "training",
+        pool="gpu" if family in _ON_GPU else None,
         deps=[
             dg.AssetDep(
                 "features",
@@ -54,7 +54,6 @@ trained_models = [_trained(family) for family in settings().models]
         for name in ("model_versions", "model_scores")
     ],
     backfill_policy=dg.BackfillPolicy.multi_run(1),
-    pool="lake_model_versions",
 )
 def champion(
     context: dg.AssetExecutionContext, home: HomeResource

@@ -22,7 +22,6 @@ class RecordConfig(dg.Config):
     name=_PLAN,
     specs=[spec(_PLAN, deps=dependencies(_HOME.node(_PLAN)))],
     backfill_policy=dg.BackfillPolicy.single_run(),
-    pool=f"lake_{_PLAN}",
 )
 def replenishment_plan(
     context: dg.AssetExecutionContext, config: RecordConfig, home: HomeResource

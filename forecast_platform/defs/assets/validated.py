@@ -41,7 +41,6 @@ def _validated(table: Table) -> dg.AssetsDefinition:
             ),
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
-        pool=f"lake_{accepted}",
     )
     def asset(
         context: dg.AssetExecutionContext, home: HomeResource

@@ -1,0 +1,148 @@
+"""Law: whatever arrives, in whatever order and with whatever failures, incremental equals full.
+
+After any history of arrivals, duplicates, late rows, corrected files, failed steps and retries, the
+home equals one that is made from the final landing folder at once.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import law_runs
+import law_shop as shop
+import pytest
+from conftest import Do, Submit
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from law_runs import Step
+
+ITEM = st.sampled_from(shop.ITEMS)
+PAST = st.integers(-4, shop.DAYS - 1)
+"""Some days before the shop's first sale too."""
+UNITS = st.integers(-3, 60)
+
+_DIRT = (
+    b"date,item_id,location_id,units\n"
+    b"2024-02-01,APPLE,S1,many\n"
+    b"2024-02-02,NO SUCH ITEM,S1,3\n"
+    b"some day,BREAD,S1,3\n"
+    b"2031-01-01,BREAD,S1,3\n"
+    b"2024-02-05,BREAD,S1,7\n"
+    b"2024-02-05,BREAD,S1,7\n"
+)
+
+
+def _late_sales(rows: list[tuple[int, str, int]]) -> shop.Files:
+    return {"sales/late.csv": shop.sales((shop.day(n), item, u) for n, item, u in rows)}
+
+
+def _corrected_sales(file: int, row: int, units: int, dropped: int) -> shop.Files:
+    """The first landed sales files, with one row changed and one day withdrawn."""
+    numbers = range(21 * file, min(21 * (file + 1), shop.DAYS - 1))
+    rows = [r for n in numbers if n != 21 * file + 1 + dropped for r in shop.sales_of(n)]
+    rows[row % len(rows)] = (*rows[row % len(rows)][:2], units)
+    rows += shop.sales_of(shop.DAYS - 1) if file == 3 else []
+    return {f"sales/{shop.day(21 * file)}.csv": shop.sales(rows)}
+
+
+def _new_days(n: int) -> shop.Files:
+    numbers = range(shop.DAYS, shop.DAYS + n)
+    return {
+        "sales/new.csv": shop.sales(row for k in numbers for row in shop.sales_of(k)),
+        "inventory/new.csv": shop.inventory(numbers),
+    }
+
+
+ARRIVALS = st.one_of(
+    st.builds(_new_days, st.integers(1, 3)),
+    st.builds(_late_sales, st.lists(st.tuples(PAST, ITEM, UNITS), min_size=1, max_size=2)),
+    st.builds(
+        _corrected_sales,
+        st.integers(0, 3), st.integers(0, 40), st.integers(0, 30), st.integers(0, 1),
+    ),
+    st.builds(lambda n: {"sales/again.csv": shop.sales(shop.sales_of(n))},
+              st.integers(0, shop.DAYS - 1)),
+    st.just({"sales/dirty.csv": _DIRT}),
+    st.builds(lambda cost, category: {"products/products.csv":
+                                      shop.products((cost, 1.5, 4.0), category)},
+              st.sampled_from([1.0, 1.2, 3.0]), st.sampled_from(["fresh", "dry"])),
+    st.builds(lambda n, item, price: {"prices/late.csv":
+                                      shop.prices([(shop.day(n), item, price)])},
+              PAST, ITEM, st.sampled_from([1.5, 9.0])),
+    st.builds(lambda n, item: {"promotions/late.csv":
+                               shop.promotions([(shop.day(n), item, shop.day(n + 2),
+                                                 shop.day(n + 6), 0.5)])},
+              PAST, ITEM),
+    st.builds(lambda n, item, units: {"inventory/recount.csv": shop.csv(
+                  "date,item_id,location_id,on_hand", [(shop.day(n), item, shop.PLACE, units)])},
+              PAST, ITEM, st.integers(0, 5)),
+    st.builds(lambda n, item: {"purchase_orders/more.csv": shop.purchase_orders(
+                  [(shop.day(n), "PO-X", item, 24, shop.day(n + 5), None)])},
+              st.integers(40, shop.DAYS - 1), ITEM),
+)  # fmt: skip
+
+STEPS = st.lists(
+    st.builds(
+        lambda arrivals, fails_at: Step(
+            {name: content for files in arrivals for name, content in files.items()}, fails_at
+        ),
+        st.lists(ARRIVALS, min_size=1, max_size=3),
+        st.none() | st.integers(1, 24),
+    ),
+    min_size=1,
+    max_size=2,
+)
+
+
+def check(steps: list[Step], template: Path, folder: Path, submit: Submit, do: Do) -> None:
+    """Compare a home that lived through the steps with one made from their last files."""
+    final = dict(shop.opening())
+    for step in steps:
+        final |= step.files
+    lived, made = folder / "lived", folder / "made"
+    rebuilding = submit(law_runs.rebuild, made, final)
+    assert do(law_runs.play, template, lived, steps) == []
+    rebuilding.result()
+    do(law_runs.adopt, lived, made)
+
+    first, last = do(law_runs.newest, lived)
+    newest = (last, last)
+    assert do(law_runs.landed_rows, lived) == shop.rows_in(final)
+    assert do(law_runs.differences, lived, made, law_runs.DATA) == []
+    assert do(law_runs.differences, lived, made, law_runs.RECORDS, days=newest) == []
+
+    restating = submit(law_runs.restate, lived, first, last)
+    do(law_runs.restate, made, first, last)
+    restating.result()
+    assert do(law_runs.differences, lived, made, law_runs.RECORDS) == []
+    assert do(law_runs.differences, lived, made, ("accuracy",)) == []
+    shutil.rmtree(folder)
+
+
+_HOW = {
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+    "phases": [Phase.explicit, Phase.generate],
+    "database": None,
+}
+
+
+@seed(20240108)
+@settings(max_examples=4, **_HOW)
+@given(steps=STEPS)
+def test_incremental_equals_full_after_any_history(
+    steps: list[Step], template: Path, tmp_path_factory: pytest.TempPathFactory,
+    submit: Submit, do: Do,
+) -> None:  # fmt: skip
+    check(steps, template, tmp_path_factory.mktemp("history"), submit, do)
+
+
+@pytest.mark.nightly
+@settings(max_examples=60, **_HOW)
+@given(steps=STEPS)
+def test_incremental_equals_full_after_many_histories(
+    steps: list[Step], template: Path, tmp_path_factory: pytest.TempPathFactory,
+    submit: Submit, do: Do,
+) -> None:  # fmt: skip
+    check(steps, template, tmp_path_factory.mktemp("history"), submit, do)
