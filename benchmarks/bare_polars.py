@@ -231,8 +231,11 @@ def main() -> None:
     days = clean_days(arguments.landing).collect()
     table = features(arguments.landing, days)
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"rows {table.height} columns {table.width} seconds {seconds:.2f} peak_mb {peak:.0f}")
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(
+        f"rows {table.height} columns {table.width} seconds {seconds:.2f} "
+        f"cpu_seconds {used.ru_utime + used.ru_stime:.2f} peak_mb {used.ru_maxrss / 1024:.0f}"
+    )
     if arguments.compare and (problems := compare(arguments.landing, days, table)):
         sys.exit("\n".join(problems))
 

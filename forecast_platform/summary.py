@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import polars as pl
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -15,7 +16,7 @@ from forecast_platform.home import Home
 from forecast_platform.replenishment import LOOK_BACK_DAYS, explain, most_urgent
 from forecast_platform.settings import Settings
 
-_SCORES = ("pinball", "rmsse", "wape", "mae", "bias", "coverage_50", "coverage_80", "coverage_90")
+_SCORES = ("pinball", "rmsse", "wape", "mae", "coverage_50", "coverage_80", "coverage_90")
 
 
 def summary(console: Console, settings: Settings) -> None:
@@ -33,6 +34,7 @@ def summary(console: Console, settings: Settings) -> None:
         )
         plan = home.read("replenishment_plan", origins[-1], origins[-1])
         console.print(_urgent(plan))
+        console.print("Why: forecast-platform explain --item I --location L --date D")
     marks = home.read("record_marks")
     if marks.height:
         closed = marks["origin"].n_unique()
@@ -70,12 +72,14 @@ def scores_table(
     )  # fmt: skip
     metrics = [metric for metric in _SCORES if metric in wide.columns]
     order = metrics[:1]
-    table = Table(title=title)
-    table.add_column("model")
+    table = Table(
+        title=title, box=SIMPLE_HEAD, caption="* champion; in 80: actuals inside the 80 % interval"
+    )
+    table.add_column("model", no_wrap=True)
     for metric in metrics:
-        table.add_column(metric, justify="right")
+        table.add_column(metric.replace("coverage_", "in "), justify="right", no_wrap=True)
     for row in wide.sort(*order, "model").iter_rows(named=True):
-        mark = " (champion)" if row["model"] in champions else ""
+        mark = " *" if row["model"] in champions else ""
         table.add_row(row["model"] + mark, *(f"{row[m]:.3f}" for m in metrics))
     return table
 
@@ -102,7 +106,7 @@ def explanation(home: Home, item: str, location: str, day: dt.date) -> list[str]
 def _row_counts(home: Home) -> Table:
     ledger = home.lake.ledger.current().group_by("table").agg(pl.col("rows").sum())
     rows = dict(ledger.iter_rows())
-    table = Table(title="Landed rows")
+    table = Table(title="Landed rows", box=SIMPLE_HEAD)
     for heading in ("table", "landed", "validated", "rejected", "exact duplicates"):
         table.add_column(heading, justify="left" if heading == "table" else "right")
     unreadable = dict(home.read("unreadable_rows").group_by("table_name").len().iter_rows())
@@ -119,14 +123,14 @@ def _row_counts(home: Home) -> Table:
 
 
 def _urgent(plan: pl.DataFrame) -> Table:
-    table = Table(title="Most urgent orders")
+    table = Table(title="Most urgent orders", box=SIMPLE_HEAD)
     shown = {
         "item_id": "item", "location_id": "at", "order_quantity": "order",
-        "inventory_position": "position", "reorder_point": "reorder point",
-        "stockout_date": "stock-out", "latest_order_date": "order by", "reason_codes": "reasons",
+        "inventory_position": "position", "reorder_point": "reorder at",
+        "stockout_date": "stock-out", "latest_order_date": "order by",
     }  # fmt: skip
     for heading in shown.values():
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, no_wrap=True)
     for row in most_urgent(plan, 10).iter_rows(named=True):
         table.add_row(*(_cell(row[name]) for name in shown))
     return table

@@ -25,7 +25,7 @@ def _daily() -> dg.DailyPartitionsDefinition:
 
 def _weekly() -> dg.WeeklyPartitionsDefinition:
     chosen = settings()
-    end = last_cutoff(chosen.end_date) + ONE_DAY if chosen.end_date else None
+    end = last_cutoff(chosen.end_date) + 7 * ONE_DAY if chosen.end_date else None
     return dg.WeeklyPartitionsDefinition(
         start_date=last_cutoff(chosen.start_date).isoformat(),
         end_date=end.isoformat() if end else None,

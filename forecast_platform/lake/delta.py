@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import polars as pl
 from deltalake import DeltaTable, Schema, WriterProperties, write_deltalake
@@ -61,6 +62,13 @@ def overwrite(path: Path, frame: pl.DataFrame, predicate: str | None) -> None:
             )  # fmt: skip
 
     _commit(path, write)
+
+
+def scan(path: Path) -> pl.LazyFrame:
+    """A snapshot of the newest version."""
+    # Deltalake percent-encodes the addresses of files, which polars' own reader takes for names.
+    is_plain = quote(str(path)) == str(path)
+    return pl.scan_delta(DeltaTable(str(path)), use_pyarrow=not is_plain)
 
 
 def compact(path: Path) -> None:

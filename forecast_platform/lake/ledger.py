@@ -48,7 +48,7 @@ class Ledger:
         """All publications, in the order they were made."""
         if not delta.exists(self._path):
             return pl.DataFrame(schema=SCHEMA)
-        return pl.read_delta(str(self._path)).sort("sequence", maintain_order=True)
+        return delta.scan(self._path).collect().sort("sequence", maintain_order=True)
 
     def current(self) -> pl.DataFrame:
         """The newest publication of every table and day."""

@@ -63,7 +63,7 @@ class Lake:
         schema = polars_schema(table)
         if not delta.exists(self.path(table)):
             return pl.LazyFrame(schema=schema)
-        frame = pl.scan_delta(DeltaTable(str(self.path(table))))
+        frame = delta.scan(self.path(table))
         if table.day:
             day = pl.col(table.day)
             if first is not None:
@@ -169,6 +169,11 @@ class Lake:
 
 
 def _check_layout(root: Path) -> None:
+    if strange := sorted(set(str(root)) & set("[]\\^|%")):
+        raise LakeError(
+            f"{root} cannot hold Delta tables because of {' '.join(strange)} in its name: set "
+            "FORECAST_PLATFORM_HOME to another folder."
+        )
     marker = root / "_layout"
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import law_runs
 import law_shop
 import pytest
-
-Submit = Callable[..., "Future[Any]"]
-Do = Callable[..., Any]
+from law_runs import Do, Submit
 
 
 @pytest.fixture(scope="session")

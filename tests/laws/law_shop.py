@@ -94,9 +94,7 @@ def opening(last: int = DAYS - 1) -> Files:
         for n in numbers
         if n % 6 == 2
     ]
-    deals = [
-        (day(n), ITEMS[n % 3], day(n + 3), day(n + 8), 0.2) for n in numbers if n % 17 == 1
-    ]
+    deals = [(day(n), ITEMS[n % 3], day(n + 3), day(n + 8), 0.2) for n in numbers if n % 17 == 1]
     return {
         **sold,
         **held,

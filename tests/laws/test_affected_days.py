@@ -8,7 +8,7 @@ from pathlib import Path
 import law_runs
 import law_shop as shop
 import pytest
-from conftest import Do
+from law_runs import Do
 
 from forecast_platform.contracts import LANDED
 
@@ -16,12 +16,8 @@ LATE = shop.LAST - dt.timedelta(days=30)
 DAILY = [table.name for table in LANDED if table.day]
 
 
-def test_a_late_row_makes_its_windows_and_the_newest_forecast_and_plan(
-    do: Do, home: Path
-) -> None:
-    followed = do(
-        law_runs.arrive, home, {"sales/late.csv": shop.sales([(LATE, "APPLE", 40)])}
-    )
+def test_a_late_row_makes_its_windows_and_the_newest_forecast_and_plan(do: Do, home: Path) -> None:
+    followed = do(law_runs.arrive, home, {"sales/late.csv": shop.sales([(LATE, "APPLE", 40)])})
     assert followed.made["validated_sales"] == [LATE]
     assert followed.changed["validated_sales"] == [LATE]
     windows = followed.windows
@@ -44,10 +40,10 @@ def test_an_exact_duplicate_stops_at_validation(do: Do, home: Path) -> None:
     again = {"sales/zz-again.csv": shop.sales(shop.sales_of(10))}
     followed = do(law_runs.arrive, home, again)
     assert followed.made["validated_sales"] == [shop.day(10)]
-    assert followed.changed.keys() == {
-        "raw_sales", "rejected_sales", "landing_files"
-    }  # fmt: skip
-    assert not {"clean_demand", "features", "forecasts", "replenishment_plan"} & followed.made.keys()
+    assert followed.changed.keys() == {"raw_sales", "rejected_sales", "landing_files"}
+    assert (
+        not {"clean_demand", "features", "forecasts", "replenishment_plan"} & followed.made.keys()
+    )
 
 
 def test_the_same_bytes_again_make_nothing(do: Do, home: Path) -> None:

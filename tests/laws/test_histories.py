@@ -12,10 +12,9 @@ from pathlib import Path
 import law_runs
 import law_shop as shop
 import pytest
-from conftest import Do, Submit
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from law_runs import Step
+from law_runs import Do, Step, Submit
 
 ITEM = st.sampled_from(shop.ITEMS)
 PAST = st.integers(-4, shop.DAYS - 1)

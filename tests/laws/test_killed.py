@@ -18,7 +18,7 @@ from threading import Event, Thread
 
 import law_runs
 import law_shop as shop
-from conftest import Do
+from law_runs import Do
 
 from forecast_platform.contracts import tables
 from forecast_platform.lake import Lake
@@ -80,7 +80,7 @@ def reading(lake: Lake, *allowed: Contents) -> Iterator[list[str]]:
     over = Event()
 
     def read() -> None:
-        while not over.is_set():
+        while not over.wait(0.1):
             for name in READ:
                 contract = tables()[name]
                 rows = lake.scan(contract).drop_nulls(contract.day or "").collect()

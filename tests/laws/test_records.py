@@ -9,7 +9,7 @@ import law_runs
 import law_shop as shop
 import polars as pl
 import pytest
-from conftest import Do
+from law_runs import Do
 from polars.testing import assert_frame_equal
 
 CLOSED = shop.LAST - dt.timedelta(days=1)
