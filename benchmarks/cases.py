@@ -183,7 +183,9 @@ class Bench:
     @property
     def _data(self) -> Path:
         if self.data is None:
-            raise SkippedError("no public data sets: set FORECAST_PLATFORM_REAL_DATA or give --data")
+            raise SkippedError(
+                "no public data sets: set FORECAST_PLATFORM_REAL_DATA or give --data"
+            )
         return self.data
 
     def _fresh(self, name: str) -> Path:

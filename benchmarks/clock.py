@@ -9,46 +9,47 @@ from __future__ import annotations
 import builtins
 import functools
 import importlib
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+_PACKAGE = "forecast_platform"
 IMPORTS, DAGSTER = "python imports", "Dagster's own"
 CHECKS = "Great Expectations"
 CHECK_IMPORTS = f"python imports of {CHECKS}"
 APART = (IMPORTS, CHECK_IMPORTS, DAGSTER)
 """Parts that are not work on the tables."""
 
-_ASSETS = "forecast_platform.defs.assets"
 PARTS = {
-    "landing": (f"{_ASSETS}.landing:land",),
-    "validation": (f"{_ASSETS}.validated:validate", f"{_ASSETS}.validated:accounting"),
-    CHECKS: (f"{_ASSETS}.validated:expectations",),
-    "SQL models": (f"{_ASSETS}.cleaned:run",),
-    "column lineage": (f"{_ASSETS}.cleaned:model_lineage",),
-    "features": (f"{_ASSETS}.features:compute",),
-    "training": (f"{_ASSETS}.models:train_family", f"{_ASSETS}.models:crown"),
-    "forecasts": (f"{_ASSETS}.forecasts:gathered",),
-    "plan": (f"{_ASSETS}.plan:make_plans",),
-    "accuracy": (f"{_ASSETS}.feedback:score_issued",),
-    "pictures": (f"{_ASSETS}.forecasts:forecast_against_actuals",),
+    "landing": ("sources.landing:land",),
+    "validation": ("quality:validate", "defs.checks:accounting"),
+    CHECKS: ("defs.checks:expectations",),
+    "SQL models": ("sql.run:run",),
+    "column lineage": ("sql.lineage:column_lineage",),
+    "features": ("features:compute",),
+    "training": ("training:train_family", "training:crown"),
+    "forecasts": ("training:gathered",),
+    "plan": ("replenishment:make_plans",),
+    "accuracy": ("forecasting:score_issued",),
+    "pictures": ("defs.pictures:forecast_against_actuals",),
     "lake writes": (
-        "forecast_platform.lake:Lake.replace_days",
-        "forecast_platform.lake:Lake.replace_all",
-        "forecast_platform.lake:Lake.replace_files",
+        "lake:Lake.replace_days",
+        "lake:Lake.replace_all",
+        "lake:Lake.replace_files",
     ),
-    "lake reads": ("forecast_platform.home:Home.read",),
+    "lake reads": ("home:Home.read",),
     "what is stale": (
-        "forecast_platform.home:Home.next_launches",
-        "forecast_platform.home:Home.begin",
-        "forecast_platform.home:Home.state",
-        "forecast_platform.home:Home.writable",
+        "home:Home.next_launches",
+        "home:Home.begin",
+        "home:Home.state",
+        "home:Home.writable",
     ),
-    DAGSTER: ("forecast_platform.defs.operate:materialise",),
+    DAGSTER: ("defs.instance:materialise",),
 }
-"""Part of the platform -> functions that do it, as module:name."""
+"""Part of the platform -> functions that do it, as module:name below the package."""
 
 
 @dataclass
@@ -86,7 +87,7 @@ class Clock:
 
     def _wrap(self, name: str, target: str) -> None:
         module, _, path = target.partition(":")
-        holder: Any = importlib.import_module(module)
+        holder: Any = importlib.import_module(f"{_PACKAGE}.{module}")
         *outer, last = path.split(".")
         for part in outer:
             holder = getattr(holder, part)
@@ -98,6 +99,12 @@ class Clock:
                 return function(*args, **kwargs)
 
         setattr(holder, last, timed)
+        # Modules that imported the function by name hold it themselves.
+        for known, loaded in list(sys.modules.items()):
+            if known.startswith(_PACKAGE):
+                for held, value in list(vars(loaded).items()):
+                    if value is function:
+                        setattr(loaded, held, timed)
 
     def _import(self, original: Callable[..., Any]) -> Callable[..., Any]:
         depth = 0

@@ -60,7 +60,7 @@ def demo_shop(home: Path, items: int, locations: int, days: int) -> Shop:
 def m5_shop(home: Path, data: Path) -> Shop:
     """M5's 823 items of one shop, whose files are split by year."""
     report = importers.import_m5(data / "m5_tx3_foods3", home / "landing")
-    save_settings(home, report.settings)
+    save_settings(home, dict(report.settings))
     shop = Shop(home, report.last_day, "M5 TX_3/FOODS_3")
     for table, days in (("sales", (shop.last_day, shop.late_day)), ("prices", (shop.last_day,))):
         for file in sorted((home / "landing" / table).glob("*.parquet")):
@@ -82,7 +82,7 @@ def imported(home: Path, data: Path, source: str) -> Path:
     else:
         file = data / "freshretailnet" / "daily_50000_series.parquet"
         report = importers.import_freshretailnet(file, home / "landing")
-    save_settings(home, report.settings)
+    save_settings(home, dict(report.settings))
     return home / "landing"
 
 

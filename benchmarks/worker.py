@@ -62,7 +62,8 @@ def _do(opened: Operator, verb: str, *words: str) -> None:
     elif verb == "train":
         opened.train(dt.date.fromisoformat(words[0]))
     elif verb == "make":
-        opened._run([words[0]], *map(dt.date.fromisoformat, words[1:]))
+        first, last = map(dt.date.fromisoformat, words[1:])
+        opened._run([words[0]], first, last)
     elif verb == "issue":
         first, last = map(dt.date.fromisoformat, words)
         opened.issue(first, last, restate=True)

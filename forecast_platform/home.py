@@ -192,10 +192,14 @@ class Making:
         """Write the tables made; the node's own table last, because it says that all is done."""
         contracts: list[Table] = [tables()[name] for name in (*self.node.also, self.node.table)]
         for contract in contracts:
+            frame = frames[contract.name]
             if contract.day is None:
-                self.home.lake.replace_all(contract, frames[contract.name], self.inputs.get(WHOLE))
-            else:
-                self.home.lake.replace_days(contract, frames[contract.name], self.days, self.inputs)
+                self.home.lake.replace_all(contract, frame, self.inputs.get(WHOLE))
+                continue
+            if incremental.keeps_to_span(self.node):
+                inside = self.home.state().span() or (dt.date.max, dt.date.min)
+                frame = frame.filter(pl.col(contract.day).is_between(*inside))
+            self.home.lake.replace_days(contract, frame, self.days, self.inputs)
 
 
 def _with_whole_sources(sql: SqlProject) -> dict[str, int]:

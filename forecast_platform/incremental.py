@@ -187,9 +187,17 @@ class State:
         """Whether the table was ever published."""
         return table in self._tables
 
+    def held(self, table: str) -> list[dt.date]:
+        """Days published with rows, in order."""
+        known = self._tables.get(table)
+        if known is None:
+            return []
+        return [day for day, content in zip(known.inputs, known.content, strict=True)
+                if content and day != WHOLE]  # fmt: skip
+
     def span(self) -> tuple[dt.date, dt.date] | None:
         """First and last business day with landed sales, or None before any sale."""
-        days = self.days("raw_sales")
+        days = self.held("raw_sales")
         return (days[0], days[-1]) if days else None
 
     def inputs(self, node: Node, days: Sequence[dt.date]) -> dict[dt.date, int]:
@@ -244,7 +252,8 @@ def _digest(version: str) -> int:
 def expected_days(node: Node, state: State) -> list[dt.date]:
     """Days that the node should hold: all of the sales span, and whatever else was landed.
 
-    Records are expected for the newest day only; older origins are issued on request.
+    Records are expected for the newest day only; older origins are issued on request. Days that
+    a correction took out of the span are expected until they are empty.
     """
     if node.table.startswith("validated_"):
         landed = node.table.removeprefix("validated_")
@@ -258,8 +267,13 @@ def expected_days(node: Node, state: State) -> list[dt.date]:
         return days[-1:]
     if node.table == "accuracy":
         issued = state.days("forecasts")
-        return [day for day in days if issued and issued[0] < day]
-    return days
+        days = [day for day in days if issued and issued[0] < day]
+    return sorted({*days, *state.held(node.table)})
+
+
+def keeps_to_span(node: Node) -> bool:
+    """Whether the node holds rows for days of the sales span only."""
+    return node.kind is Kind.DATA and not node.table.startswith("validated_")
 
 
 def _span_days(state: State) -> list[dt.date]:

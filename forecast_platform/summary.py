@@ -24,7 +24,7 @@ def summary(console: Console, settings: Settings) -> None:
     home = Home(settings)
     console.print(_row_counts(home))
     cutoffs = home.state().days("model_versions")
-    if cutoffs:
+    if cutoffs and cutoffs[-1] in home.read("model_scores")["cutoff"]:
         console.print(leaderboard(settings, cutoffs[-1]))
     origins = home.state().days("forecasts")
     if origins:
@@ -126,7 +126,7 @@ def _urgent(plan: pl.DataFrame) -> Table:
     table = Table(title="Most urgent orders", box=SIMPLE_HEAD)
     shown = {
         "item_id": "item", "location_id": "at", "order_quantity": "order",
-        "inventory_position": "position", "reorder_point": "reorder at",
+        "inventory_position": "position", "reorder_point": "reorder",
         "stockout_date": "stock-out", "latest_order_date": "order by",
     }  # fmt: skip
     for heading in shown.values():

@@ -21,6 +21,7 @@ from forecast_platform.incremental import (
     changes_since,
     expected_days,
     graph,
+    keeps_to_span,
     last_cutoff,
     next_launches,
     reach,
@@ -71,9 +72,11 @@ class Book:
         for table in launch.tables:
             node = NODE[table]
             held = {(t, d): content for t, d, content, _ in self.entries}
+            span = self.state.span()
             for d, inputs in self.state.inputs(node, days).items():
+                inside = d == WHOLE or not keeps_to_span(node) or (span and span[0] <= d <= span[1])
                 for name in (*node.also, node.table):
-                    content = held.get((name, d), 0) if unchanged else inputs // 2
+                    content = held.get((name, d), 0) if unchanged else inputs // 2 * bool(inside)
                     self.entries.append((name, d, content, inputs))
 
     def follow(self) -> list[Launch]:
@@ -209,6 +212,18 @@ def test_landed_days_without_sales_are_validated_but_not_cleaned(book: Book) -> 
     book.publish("raw_prices", {day(40): 5})
     assert expected_days(NODE["validated_prices"], book.state)[-1] == day(40)
     assert stale_days(NODES, book.state) == {"validated_prices": [day(40)]}
+
+
+def test_days_that_a_correction_takes_out_of_the_span_are_made_empty(book: Book) -> None:
+    book.publish("raw_sales", {day(29): 0, day(0): 0})
+    assert book.state.span() == (day(1), day(28))
+    foretold = stale_days(NODES, book.state)
+    assert {day(0), day(29)} <= set(foretold["clean_demand"]) & set(foretold["features"])
+    assert foretold["forecasts"] == [day(28)]
+    book.follow()
+    assert stale_days(NODES, book.state) == {}
+    for table in ("clean_demand", "features"):
+        assert book.state.held(table) == [day(n) for n in range(1, 29)]
 
 
 def test_accuracy_is_expected_from_the_day_after_the_first_origin(book: Book) -> None:

@@ -1,5 +1,8 @@
 """What every table is: columns, types, units, grain, key, expectations. Data, not behaviour."""
 
+from collections.abc import Mapping
+from functools import cache
+
 from forecast_platform.contracts.core import Column, DType, Table, raw, rejected, validated
 from forecast_platform.contracts.derived import DERIVED, QUANTILES, quantile_name
 from forecast_platform.contracts.features import FEATURES
@@ -34,7 +37,8 @@ def landed_table(name: str) -> Table:
     raise KeyError(f"no landed table {name}; a shop lands {[t.name for t in LANDED]}")
 
 
-def tables() -> dict[str, Table]:
+@cache
+def tables() -> Mapping[str, Table]:
     """Every table of the lake by name, stage by stage."""
     staged = [stage(table) for table in LANDED for stage in (raw, validated, rejected)]
     derived = (*DERIVED, FEATURES, REPLENISHMENT_PLAN)

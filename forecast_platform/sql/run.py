@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
-import duckdb
 import polars as pl
 
 from forecast_platform.contracts import landed_table, tables
 from forecast_platform.errors import ConfigurationError
 from forecast_platform.lake import conform, polars_schema
 from forecast_platform.sql.project import SqlProject
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def run(
@@ -49,6 +52,9 @@ def run(
         ConfigurationError: If a model is not SQL that DuckDB runs (names the file), or a source or
             an output is unknown.
     """
+    # Loading the definitions needs no database.
+    import duckdb
+
     _check_known(sources, project.sources, "sources")
     wanted = project.upstream_of(project.models if outputs is None else outputs)
     built: dict[str, pl.DataFrame] = {}
