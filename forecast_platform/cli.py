@@ -220,7 +220,8 @@ def main() -> None:
 
 def _fail(told: str) -> NoReturn:
     error = Console(stderr=True)
-    error.print(f"[red]error:[/] {escape(told)}", highlight=False, soft_wrap=True)
+    line = escape(" ".join(told.split()))
+    error.print(f"[red]error:[/] {line}", highlight=False, soft_wrap=True)
     sys.exit(1)
 
 

@@ -196,10 +196,13 @@ class Making:
             if contract.day is None:
                 self.home.lake.replace_all(contract, frame, self.inputs.get(WHOLE))
                 continue
+            inputs = self.inputs
             if incremental.keeps_to_span(self.node):
-                inside = self.home.state().span() or (dt.date.max, dt.date.min)
-                frame = frame.filter(pl.col(contract.day).is_between(*inside))
-            self.home.lake.replace_days(contract, frame, self.days, self.inputs)
+                first, last = self.home.state().span() or (dt.date.max, dt.date.min)
+                frame = frame.filter(pl.col(contract.day).is_between(first, last))
+                # A day emptied because it left the span is made again should it come back.
+                inputs = {day: mark for day, mark in inputs.items() if first <= day <= last}
+            self.home.lake.replace_days(contract, frame, self.days, inputs)
 
 
 def _with_whole_sources(sql: SqlProject) -> dict[str, int]:

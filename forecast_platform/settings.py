@@ -26,11 +26,22 @@ from pydantic_settings import (
 from forecast_platform.errors import ConfigurationError
 
 _PREFIX = "FORECAST_PLATFORM_"
+_NOT_IN_ADDRESSES = "[]\\^|%?#"
 
 
 def home_folder() -> Path:
-    """The folder that holds all state: `FORECAST_PLATFORM_HOME`, by default ./home."""
-    return Path(os.environ.get(f"{_PREFIX}HOME", "home")).expanduser().absolute()
+    """The folder that holds all state: `FORECAST_PLATFORM_HOME`, by default ./home.
+
+    Raises:
+        ConfigurationError: If databases and tables cannot lie in a folder of that name.
+    """
+    folder = Path(os.environ.get(f"{_PREFIX}HOME", "home")).expanduser().absolute()
+    if strange := sorted(set(str(folder)) & set(_NOT_IN_ADDRESSES)):
+        raise ConfigurationError(
+            f"{folder} cannot hold tables because of {' '.join(strange)} in its name: set "
+            f"{_PREFIX}HOME to another folder."
+        )
+    return folder
 
 
 class Settings(BaseSettings):

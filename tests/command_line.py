@@ -69,9 +69,9 @@ def sentence(done: Done) -> str:
     """The one line on stderr of a command that was refused."""
     assert done.returncode == 1, done.stderr or done.stdout
     assert "Traceback" not in done.stderr + done.stdout
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("error: ")
-    return line
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
 
 
 @cache

@@ -77,7 +77,7 @@ class Book:
                 inside = d == WHOLE or not keeps_to_span(node) or (span and span[0] <= d <= span[1])
                 for name in (*node.also, node.table):
                     content = held.get((name, d), 0) if unchanged else inputs // 2 * bool(inside)
-                    self.entries.append((name, d, content, inputs))
+                    self.entries.append((name, d, content, inputs if inside else None))
 
     def follow(self) -> list[Launch]:
         """Make all that is stale."""
@@ -224,6 +224,10 @@ def test_days_that_a_correction_takes_out_of_the_span_are_made_empty(book: Book)
     assert stale_days(NODES, book.state) == {}
     for table in ("clean_demand", "features"):
         assert book.state.held(table) == [day(n) for n in range(1, 29)]
+    book.publish("raw_sales", {day(30): 5})
+    book.follow()
+    for table in ("clean_demand", "features"):
+        assert book.state.held(table) == [day(n) for n in range(1, 31)]
 
 
 def test_accuracy_is_expected_from_the_day_after_the_first_origin(book: Book) -> None:

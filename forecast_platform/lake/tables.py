@@ -169,11 +169,6 @@ class Lake:
 
 
 def _check_layout(root: Path) -> None:
-    if strange := sorted(set(str(root)) & set("[]\\^|%")):
-        raise LakeError(
-            f"{root} cannot hold Delta tables because of {' '.join(strange)} in its name: set "
-            "FORECAST_PLATFORM_HOME to another folder."
-        )
     marker = root / "_layout"
     try:
         root.mkdir(parents=True, exist_ok=True)

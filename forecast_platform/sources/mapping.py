@@ -89,7 +89,7 @@ def load_mapping(landing: Path, table: Table) -> Mapping:
 def _read(path: Path) -> dict[str, Any] | None:
     try:
         content = yaml.safe_load(path.read_text("utf-8-sig"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{path} cannot be read as YAML: {error}.") from error

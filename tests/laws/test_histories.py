@@ -12,7 +12,7 @@ from pathlib import Path
 import law_runs
 import law_shop as shop
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, example, given, seed, settings
 from hypothesis import strategies as st
 from law_runs import Do, Step, Submit
 
@@ -52,6 +52,10 @@ def _new_days(n: int) -> shop.Files:
     }
 
 
+def _again(n: int) -> shop.Files:
+    return {"sales/again.csv": shop.sales(shop.sales_of(n))}
+
+
 ARRIVALS = st.one_of(
     st.builds(_new_days, st.integers(1, 3)),
     st.builds(_late_sales, st.lists(st.tuples(PAST, ITEM, UNITS), min_size=1, max_size=2)),
@@ -59,8 +63,7 @@ ARRIVALS = st.one_of(
         _corrected_sales,
         st.integers(0, 3), st.integers(0, 40), st.integers(0, 30), st.integers(0, 2),
     ),
-    st.builds(lambda n: {"sales/again.csv": shop.sales(shop.sales_of(n))},
-              st.integers(0, shop.DAYS - 1)),
+    st.builds(_again, st.integers(0, shop.DAYS - 1)),
     st.just({"sales/dirty.csv": _DIRT}),
     st.builds(lambda cost, category: {"products/products.csv":
                                       shop.products((cost, 1.5, 4.0), category)},
@@ -127,8 +130,22 @@ _HOW = {
 }
 
 
+LATE_CORRECTED_FAILING = [
+    Step(_late_sales([(30, "APPLE", 50), (-2, "BREAD", 4)]) | _corrected_sales(1, 3, 44, 5), 4),
+    Step(_again(12) | {"sales/dirty.csv": _DIRT, "products/products.csv": shop.products((3, 2, 1))},
+         9),
+]  # fmt: skip
+NEWEST_WITHDRAWN = [
+    Step(_corrected_sales(3, 0, 9, 0)
+         | {"prices/late.csv": shop.prices([(shop.day(50), "APPLE", 9)])}),
+    Step(_new_days(2), 21),
+]  # fmt: skip
+
+
 @seed(20240108)
-@settings(max_examples=4, **_HOW)
+@settings(max_examples=2, **_HOW)
+@example(steps=LATE_CORRECTED_FAILING)
+@example(steps=NEWEST_WITHDRAWN)
 @given(steps=STEPS)
 def test_incremental_equals_full_after_any_history(
     steps: list[Step], template: Path, tmp_path_factory: pytest.TempPathFactory,

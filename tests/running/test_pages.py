@@ -62,12 +62,11 @@ def test_a_backfill_of_60_days_is_launched_by_clicking(running: Running, page) -
     before = running.ask(made)
     page.goto(f"{running.dagster}/assets/features?view=partitions")
     page.get_by_role("button", name="Materialize").first.click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_text("Show all partitions").click()
-    box = dialog.locator("input[type=text]").first
+    page.get_by_text("Show all partitions").click()
+    box = page.locator("[role=dialog] input[type=text], .bp5-dialog input[type=text]").first
     box.fill("[2024-02-01...2024-03-31]")
     box.press("Enter")
-    dialog.get_by_role("button", name="Launch backfill").click()
+    page.get_by_role("button", name="Launch backfill").last.click()
     until(lambda: running.ask(made) == before + 60, "60 days of features")
 
 
