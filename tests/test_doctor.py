@@ -48,7 +48,8 @@ def test_command_fails_on_a_refused_file_and_says_why(home: Path) -> None:
 
 
 def test_landed_days_that_nothing_has_followed_are_stale(home: Path) -> None:
-    shop.land_next_day(home)
+    line = f"{shop.NEXT_DAY},{shop.old_items(home)[0]},S01,3"
+    shop.land(home, "sales", "next.csv", shop.csv("date,item_id,location_id,units", line))
     shop.works(home, "run", "--select", "validated_sales")
     finding = found(home)["up to date"]
     assert not finding.ok

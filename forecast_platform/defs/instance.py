@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import yaml
 
+from forecast_platform import errors
 from forecast_platform.errors import PlatformError
 from forecast_platform.settings import Settings
 
@@ -21,6 +22,9 @@ _PROCESS = "forecast_platform/process"
 _EVENTS_PER_BATCH = "1000"
 _SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
 """The event log has every line; a person's terminal shows progress instead."""
+
+
+_OWN_ERRORS = {name for name in vars(errors) if name.endswith("Error")}
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
@@ -125,9 +129,12 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
         if event.is_step_failure:
             error = event.step_failure_data.error
             cause = error
-            while cause and cause.cause:
+            while cause and cause.cause and cause.cls_name not in _OWN_ERRORS:
                 cause = cause.cause
             text = str(cause.message).strip() if cause else "no reason given"
+            # Our own errors are whole sentences; of others the class is half of what they say.
+            if cause and cause.cls_name in _OWN_ERRORS:
+                text = text.partition(": ")[2]
             return f"{event.step_key} failed: {text} (run {result.run_id})"
     failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
     return f"Run {result.run_id} failed: " + "; ".join(

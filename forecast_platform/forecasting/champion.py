@@ -74,7 +74,7 @@ def champion_for(versions: pl.DataFrame, origin: dt.date) -> Champion:
     if found.is_empty():
         raise ModelError(
             f"A forecast of {origin} needs a model trained on or before that day, and there is "
-            f"none: run `forecast-platform train --cutoff {origin}`."
+            "none: run `forecast-platform train --cutoff D` with a Sunday D up to then."
         )
     row = found.row(0, named=True)
     return Champion(row["model"], row["version"], row["cutoff"], Path(row["artifact"]))

@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 from filelock import FileLock
 
 from forecast_platform.contracts import LANDED, Table, landed_table, raw
 from forecast_platform.contracts.derived import UNREADABLE_ROWS
-from forecast_platform.errors import ConfigurationError, PlatformError
+from forecast_platform.errors import PlatformError
 from forecast_platform.lake import Lake, polars_schema
 from forecast_platform.settings import Settings
 from forecast_platform.sources.dates import split_undated
@@ -105,13 +104,13 @@ def land(
         progress: Told of every file before it is read.
 
     Raises:
-        ConfigurationError: If the time zone is unknown.
         LakeError: If the lake cannot be written.
     """
     now = time.time() if now is None else now
     limit = settings.landing_batch_files if limit is None else limit
     wanted = LANDED if tables is None else tuple(map(landed_table, tables))
-    span = settings.start_date, settings.end_date or _today(settings.timezone, now)
+    today = dt.datetime.fromtimestamp(now, settings.zone).date()
+    span = settings.start_date, settings.end_date or today
     report = LandingReport(problems=_strangers(settings.landing))
     settings.home.mkdir(parents=True, exist_ok=True)
     # The register is one table for all landed tables: two landings at once would lose entries.
@@ -279,15 +278,6 @@ def _facts(
 
 
 _NO_ROWS = {"rows": 0, "unreadable_rows": 0, "first_day": None, "last_day": None}
-
-
-def _today(timezone: str, now: float) -> dt.date:
-    try:
-        return dt.datetime.fromtimestamp(now, ZoneInfo(timezone)).date()
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ConfigurationError(
-            f"Time zone {timezone!r} is unknown; set timezone to a name like Europe/Berlin."
-        ) from error
 
 
 def _strangers(landing: Path) -> list[str]:

@@ -90,15 +90,16 @@ def _fetch(
 
 
 def _by_day_and_series(frame: pl.DataFrame) -> pl.DataFrame:
-    """Sort by date, item and location, three times faster than by the strings themselves."""
-    series = frame.select("item_id", "location_id").unique().sort("item_id", "location_id")
-    ranks = frame.select("date", "item_id", "location_id").join(
-        series.with_row_index("rank"),
-        on=["item_id", "location_id"],
-        how="left",
-        maintain_order="left",
-    )
-    order = ranks.select(pl.col("date").cast(pl.Int64) * 2**32 + pl.col("rank")).to_series()
+    """Sort by date, item and location, several times faster than by the strings themselves."""
+
+    def number(name: str) -> tuple[pl.Expr, int]:
+        known = frame[name].unique().sort()
+        place = pl.col(name).cast(pl.Enum(known)).to_physical().cast(pl.Int64)
+        return place, max(known.len(), 1)
+
+    (item, items), (location, locations) = number("item_id"), number("location_id")
+    day = pl.col("date").cast(pl.Int64)
+    order = frame.select(((day * items) + item) * locations + location).to_series()
     return frame[order.arg_sort()]
 
 

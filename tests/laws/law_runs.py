@@ -23,7 +23,7 @@ import pytest
 from forecast_platform.contracts import LANDED, tables
 from forecast_platform.errors import LakeError, PlatformError
 from forecast_platform.home import Home
-from forecast_platform.incremental import ONE_DAY, Kind, reach
+from forecast_platform.incremental import ONE_DAY, reach
 from forecast_platform.lake import delta
 from forecast_platform.settings import settings
 
@@ -368,12 +368,6 @@ def issue(folder: Path, first: dt.date, last: dt.date) -> None:
         op.issue(first, last)
 
 
-def train(folder: Path, cutoff: dt.date) -> None:
-    """Train up to a cutoff."""
-    with operating(folder) as op:
-        op.train(cutoff)
-
-
 def copy(template: Path, folder: Path) -> Path:
     """A copy of a home."""
     return Path(shutil.copytree(template, folder))
@@ -387,8 +381,3 @@ def stale(folder: Path) -> dict[str, list[dt.date]]:
 def read(folder: Path, name: str) -> pl.DataFrame:
     """All rows of a table."""
     return lake_home(folder).read(name)
-
-
-def data_nodes(folder: Path) -> list[str]:
-    """Data tables of the incremental graph, in order."""
-    return [node.table for node in lake_home(folder).nodes if node.kind is Kind.DATA]
