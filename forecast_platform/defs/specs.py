@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from forecast_platform.contracts import Column, Table, tables
 from forecast_platform.defs.partitions import DAILY, WEEKLY, dependency
-from forecast_platform.incremental import Node
+from forecast_platform.home import Home
+from forecast_platform.settings import settings
+from forecast_platform.sql.project import ModelSpec
+
+_HOME = Home(settings())
+"""Only its graph is read here, which opens no file but the SQL models."""
 
 OWNERS = {
     "raw": "team:data-engineering",
@@ -54,9 +59,14 @@ def partitions(table: Table) -> dg.PartitionsDefinition[str] | None:
     return WEEKLY if table.day == "cutoff" else DAILY
 
 
-def dependencies(node: Node) -> list[dg.AssetDep]:
-    """Edges of a node of the incremental graph."""
-    return [dependency(read) for read in node.reads]
+def dependencies(table: str) -> list[dg.AssetDep]:
+    """Edges of the incremental graph into `table`."""
+    return [dependency(read) for read in _HOME.node(table).reads]
+
+
+def sql_models() -> Mapping[str, ModelSpec]:
+    """The SQL models by name, each after all that it depends on."""
+    return _HOME.sql.models
 
 
 def column_schema(columns: Iterable[Column]) -> dg.TableSchema:

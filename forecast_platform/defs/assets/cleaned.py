@@ -8,14 +8,11 @@ from forecast_platform.contracts import tables
 from forecast_platform.defs.metadata import column_lineage, result
 from forecast_platform.defs.partitions import days_of
 from forecast_platform.defs.resources import HomeResource
-from forecast_platform.defs.specs import dependencies, spec
-from forecast_platform.home import Home
-from forecast_platform.settings import settings
+from forecast_platform.defs.specs import dependencies, spec, sql_models
 from forecast_platform.sql.lineage import column_lineage as model_lineage
 from forecast_platform.sql.project import ModelSpec
 from forecast_platform.sql.run import run
 
-_HOME = Home(settings())
 _TABLE = "clean_demand"
 
 
@@ -36,7 +33,7 @@ def _view(model: ModelSpec) -> dg.AssetSpec:
     )
 
 
-_MODELS = _HOME.sql.models
+_MODELS = sql_models()
 
 
 @dg.multi_asset(
@@ -47,7 +44,7 @@ _MODELS = _HOME.sql.models
             _TABLE,
             deps=[
                 *(name for name in _MODELS[_TABLE].depends_on if name in _MODELS),
-                *dependencies(_HOME.node(_TABLE)),
+                *dependencies(_TABLE),
             ],
             kinds=("sql", "duckdb", "delta"),
         ),

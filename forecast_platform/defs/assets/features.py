@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from forecast_platform.defs.assets.cleaned import _HOME
 from forecast_platform.defs.metadata import result
 from forecast_platform.defs.partitions import days_of
 from forecast_platform.defs.resources import HomeResource
@@ -12,7 +11,7 @@ from forecast_platform.features import compute
 
 @dg.multi_asset(
     name="features",
-    specs=[spec("features", deps=dependencies(_HOME.node("features")))],
+    specs=[spec("features", deps=dependencies("features"))],
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
 def features(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:

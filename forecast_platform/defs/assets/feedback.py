@@ -4,7 +4,6 @@ import dagster as dg
 import polars as pl
 
 from forecast_platform.contracts import tables
-from forecast_platform.defs.assets.cleaned import _HOME
 from forecast_platform.defs.automation import AFTER_RECORDS
 from forecast_platform.defs.metadata import result
 from forecast_platform.defs.partitions import days_of
@@ -17,7 +16,7 @@ from forecast_platform.lake import polars_schema
 
 @dg.multi_asset(
     name="accuracy",
-    specs=[spec("accuracy", deps=dependencies(_HOME.node("accuracy")))],
+    specs=[spec("accuracy", deps=dependencies("accuracy"))],
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
 def accuracy(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from forecast_platform.defs.assets.cleaned import _HOME
 from forecast_platform.defs.assets.plan import RecordConfig
 from forecast_platform.defs.metadata import picture, result
 from forecast_platform.defs.partitions import days_of
@@ -18,7 +17,7 @@ _NAMES = ("forecasts", "lead_time_demand")
 
 @dg.multi_asset(
     name="forecasts",
-    specs=[spec(name, deps=dependencies(_HOME.node(name))) for name in _NAMES],
+    specs=[spec(name, deps=dependencies(name)) for name in _NAMES],
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
 def forecasts(

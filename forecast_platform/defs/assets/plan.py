@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from forecast_platform.defs.assets.cleaned import _HOME
 from forecast_platform.defs.metadata import result
 from forecast_platform.defs.partitions import days_of
 from forecast_platform.defs.resources import HomeResource
@@ -20,7 +19,7 @@ class RecordConfig(dg.Config):
 
 @dg.multi_asset(
     name=_PLAN,
-    specs=[spec(_PLAN, deps=dependencies(_HOME.node(_PLAN)))],
+    specs=[spec(_PLAN, deps=dependencies(_PLAN))],
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
 def replenishment_plan(

@@ -12,15 +12,13 @@ from forecast_platform.defs.partitions import days_of
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import dependencies, spec
 from forecast_platform.home import Home
-from forecast_platform.incremental import graph, references
+from forecast_platform.incremental import references
 from forecast_platform.quality import validate
-
-_NODES = {node.table: node for node in graph(sql_lookback={})}
 
 
 def _validated(table: Table) -> dg.AssetsDefinition:
     accepted, refused = validated(table).name, rejected(table).name
-    deps = dependencies(_NODES[accepted])
+    deps = dependencies(accepted)
 
     @dg.multi_asset(
         name=accepted,
