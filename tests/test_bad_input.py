@@ -166,12 +166,12 @@ def test_doctor_names_every_refused_file(messy: tuple[Path, str]) -> None:
 
 def test_mended_file_replaces_the_refused_one(home: Path) -> None:
     land(home, "sales", "next.csv", "date;item\n")
-    works(home, "run")
+    works(home, "run", "--select", "validated_sales")
     land(home, "sales", "next.csv", csv(HEADER, f"{NEXT_DAY},{shop.old_items(home)[0]},S01,4,2"))
-    works(home, "run")
+    works(home, "run", "--select", "validated_sales")
     files = read(home, "landing_files").filter(pl.col("file") == "next.csv")
     assert files.select("status", "rows").rows() == [("landed", 1)]
-    assert read(home, "forecasts")["origin"].max() == NEXT_DAY
+    assert read(home, "validated_sales")["date"].max() == NEXT_DAY
 
 
 def test_file_that_may_still_be_written_is_waited_for(home: Path) -> None:

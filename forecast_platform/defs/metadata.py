@@ -11,6 +11,7 @@ import dagster as dg
 import polars as pl
 
 from forecast_platform.contracts import Table, tables
+from forecast_platform.contracts.lineage import LINEAGE
 
 _PARTITIONS_TOLD = 31
 """Row counts are told per day up to this many days; beyond it only their sum."""
@@ -31,8 +32,8 @@ def result(
     """
     table = tables()[name]
     metadata: dict[str, Any] = {"dagster/row_count": frame.height, **more}
-    if lineage:
-        metadata["dagster/column_lineage"] = lineage
+    if lineage or name in LINEAGE:
+        metadata["dagster/column_lineage"] = lineage or column_lineage(LINEAGE[name])
     if not days or not table.day:
         return dg.MaterializeResult(asset_key=name, metadata=metadata)
     if len(days) <= _PARTITIONS_TOLD:

@@ -35,8 +35,6 @@ def forecasts(
     issued, demand = gathered(issue(opened, making, revisions))
     making.publish({"forecasts": issued, "lead_time_demand": demand})
     kept = len(days) - len(revisions)
-    # Metadata of a range is stored with each of its days: only the last day gets the picture.
-    plot = {"plot": picture(forecast_against_actuals(opened, making.last))}
-    context.add_asset_metadata(plot, "forecasts", partition_key=making.last.isoformat())
-    yield result(context, "forecasts", issued, making.days, kept_as_issued=kept)
+    plot = picture(forecast_against_actuals(opened, making.last))
+    yield result(context, "forecasts", issued, making.days, plot=plot, kept_as_issued=kept)
     yield result(context, "lead_time_demand", demand, making.days, kept_as_issued=kept)

@@ -1,0 +1,117 @@
+"""Column lineage of the tables that are computed in Python; the SQL models tell their own.
+
+Data: column -> the (table, column) pairs it is made from, one step upstream. Columns that only
+choose or order rows are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from forecast_platform.contracts.derived import ACCURACY, FORECASTS, LEAD_TIME_DEMAND
+from forecast_platform.contracts.features import FEATURES
+from forecast_platform.contracts.plan import REPLENISHMENT_PLAN
+
+Sources = tuple[tuple[str, str], ...]
+_KEYS = ("item_id", "location_id")
+
+
+def _from(table: str, *columns: str) -> Sources:
+    return tuple((table, column) for column in columns)
+
+
+def _same(table: str, columns: Iterable[str]) -> dict[str, Sources]:
+    return {column: _from(table, column) for column in columns}
+
+
+_CALENDAR = ("holiday", "event", "payday")
+_TERMS = ("lead_time_days", "review_days")
+
+
+def _feature(name: str) -> Sources:
+    if name.startswith("price"):
+        return _from("clean_demand", "price")
+    if name.startswith("promotion"):
+        return _from("clean_demand", "on_promotion")
+    if name.startswith("available"):
+        return _from("clean_demand", "is_available")
+    if name.startswith(("day_of", "annual")):
+        return _from("clean_demand", "date")
+    if any(word in name for word in _CALENDAR):
+        return _from("validated_calendar", "date", "kind", "region")
+    demand = _from("clean_demand", "demand_winsorised")
+    return demand + _from("validated_products", "category") * name.startswith("category")
+
+
+_OBSERVED = ("date", *_KEYS, "is_available", "price", "on_promotion", "discount")
+_QUANTILES = [name for name in FORECASTS.column_names if name[0] == "q"]
+_MODEL = ("model", "model_version", "training_cutoff")
+_EXPECTED = _from("lead_time_demand", "mean")
+_SPREAD = _from("lead_time_demand", "mean", "std", *_QUANTILES)
+_STOCK = _from("validated_inventory", "on_hand", "reserved")
+_ORDERED = _from("validated_purchase_orders", "quantity", "expected_date", "received_date")
+_POSITION = _STOCK + _ORDERED + _from("clean_demand", "demand_units")
+_ORDER = _POSITION + _SPREAD + _from("validated_suppliers", "min_order_quantity", "pack_size")
+
+LINEAGE: Mapping[str, Mapping[str, Sources]] = {
+    FEATURES.name: {
+        name: _from("clean_demand", name) if name in _OBSERVED else _feature(name)
+        for name in FEATURES.column_names
+    },
+    FORECASTS.name: {
+        **_same("features", _KEYS),
+        "origin": _from("features", "date"),
+        **{
+            name: _from("features", "demand", "price_level_28", "on_promotion", "is_holiday")
+            for name in ("mean", *_QUANTILES)
+        },
+        "model": _from("model_versions", "model"),
+        "model_version": _from("model_versions", "version"),
+        "training_cutoff": _from("model_versions", "cutoff"),
+    },
+    LEAD_TIME_DEMAND.name: {
+        **_same("features", _KEYS),
+        "protection_days": _from("validated_suppliers", *_TERMS),
+        "lead_time_days": _from("validated_suppliers", "lead_time_days"),
+        **{
+            name: _from("features", "demand", "price_level_28", "on_promotion", "is_holiday")
+            for name in ("lead_time_mean", "mean", "std", *_QUANTILES)
+        },
+    },
+    ACCURACY.name: {
+        **_same("forecasts", (*_KEYS, "date", "horizon", "model", "model_version", "mean")),
+        "actual": _from("clean_demand", "demand_units"),
+        "error": _from("forecasts", "mean") + _from("clean_demand", "demand_units"),
+        "pinball": _from("forecasts", *_QUANTILES) + _from("clean_demand", "demand_units"),
+        **{
+            f"inside_{share}": _from("forecasts", low, high) + _from("clean_demand", "demand_units")
+            for share, low, high in ((50, "q25", "q75"), (80, "q10", "q90"), (90, "q05", "q95"))
+        },
+    },
+    REPLENISHMENT_PLAN.name: {
+        **_same("forecasts", (*_KEYS, *_MODEL, "origin")),
+        "supplier_id": _from("validated_products", "supplier_id"),
+        **_same("validated_inventory", ("on_hand", "reserved")),
+        **dict.fromkeys(("on_order", "late_units", "uncounted_units"), _ORDERED),
+        "inventory_position": _POSITION,
+        "stock_date": _from("validated_inventory", "date"),
+        "days_of_cover": _POSITION + _from("forecasts", "mean"),
+        "stockout_date": _STOCK + _from("forecasts", "mean"),
+        **_same("validated_suppliers", (*_TERMS, "min_order_quantity", "pack_size")),
+        "protection_days": _from("lead_time_demand", "protection_days"),
+        "lead_time_demand": _from("lead_time_demand", "lead_time_mean"),
+        "protection_demand": _EXPECTED,
+        "protection_std": _from("lead_time_demand", "std"),
+        "safety_stock": _SPREAD + _from("validated_suppliers", "lead_time_std_days"),
+        "reorder_point": _SPREAD + _from("validated_suppliers", "lead_time_std_days"),
+        "abc_class": _from("clean_demand", "demand_units", "price"),
+        "xyz_class": _from("clean_demand", "demand_units"),
+        "annual_value": _from("clean_demand", "demand_units", "price"),
+        "unit_cost": _from("validated_products", "unit_cost") + _from("clean_demand", "price"),
+        "eoq": _from("clean_demand", "demand_units") + _from("validated_suppliers", "order_cost"),
+        "order_up_to_level": _SPREAD,
+        "raw_quantity": _ORDER,
+        "order_quantity": _ORDER,
+    },
+}
+"""Column lineage by table and column."""
