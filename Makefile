@@ -25,10 +25,10 @@ demo: setup ## Demo data to replenishment plan, and where to look
 	$(BIN)/forecast-platform demo
 
 test: setup ## The tests
-	$(BIN)/python -m pytest -m "not nightly" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not nightly" $(ARGS)
 
 nightly: setup ## The tests and those that take longer
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup ## Linter, formatter and type checker
 	$(BIN)/ruff check .
