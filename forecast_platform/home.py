@@ -37,6 +37,7 @@ class Home:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._state: tuple[pl.DataFrame, State] | None = None
 
     @cached_property
     def lake(self) -> Lake:
@@ -66,7 +67,10 @@ class Home:
 
     def state(self) -> State:
         """The newest publications."""
-        return State(self.lake.ledger.current())
+        current = self.lake.ledger.current()
+        if self._state is None or self._state[0] is not current:
+            self._state = (current, State(current))
+        return self._state[1]
 
     def stale(self) -> dict[str, list[dt.date]]:
         """Stale days by table, in the order of the graph."""

@@ -29,6 +29,11 @@ def exists(path: Path) -> bool:
     return DeltaTable.is_deltatable(str(path))
 
 
+def newest_commit(path: Path) -> str:
+    """Name of the newest commit of the table at `path`; empty if there is no table."""
+    return max((file.name for file in (path / "_delta_log").glob("*.json")), default="")
+
+
 def create(path: Path, frame: pl.DataFrame, partition_by: list[str], description: str) -> None:
     """Create an empty table with the schema of `frame`, unless it is there."""
     DeltaTable.create(

@@ -36,6 +36,7 @@ class Ledger:
 
     def __init__(self, root: Path) -> None:
         self._path = root / "_ledger"
+        self._read: tuple[str, pl.DataFrame] | None = None
 
     def append(self, table: str, entries: pl.DataFrame) -> None:
         """Record publications of `table`: columns day, content, inputs (null: nothing), rows."""
@@ -51,8 +52,13 @@ class Ledger:
         return delta.scan(self._path).collect().sort("sequence", maintain_order=True)
 
     def current(self) -> pl.DataFrame:
-        """The newest publication of every table and day."""
-        return self.history().unique(["table", "day"], keep="last", maintain_order=True)
+        """The newest publication of every table and day; the same frame until one is added."""
+        # Asked for before it is read: what is added meanwhile is read at the next call.
+        commit = delta.newest_commit(self._path)
+        if self._read is None or self._read[0] != commit:
+            newest = self.history().unique(["table", "day"], keep="last", maintain_order=True)
+            self._read = (commit, newest)
+        return self._read[1]
 
     def compact(self) -> None:
         """Merge the small files that publications leave behind."""

@@ -41,7 +41,8 @@ def landing(
         report = land(
             opened.lake,
             opened.settings,
-            progress=lambda table, file: context.log.info(f"{table}: {file}"),
+            # One line per table: the log keeps a line as an event, which takes longer than a file.
+            progress=lambda table, file: progress.tell(f"landing {table}"),
         )
         for problem in report.problems:
             context.log.warning(problem)
@@ -52,6 +53,7 @@ def landing(
                 context.log.warning(told)
                 progress.tell(told)
             if table.landed:
+                context.log.info(f"{table.table}: {table.rows} rows of {len(table.landed)} files")
                 changed[table.table] = changed.get(table.table, 0) + table.rows
         waiting = any(table.waiting for table in report.tables.values())
         more = report.more or (waiting and not waited)

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 import dagster as dg
 import polars as pl
 
-from forecast_platform.contracts import LANDED, Table, landed_table, rejected, validated
+from forecast_platform.contracts import (
+    LANDED,
+    Table,
+    landed_table,
+    rejected,
+    tables,
+    validated,
+)
 from forecast_platform.defs.checks import accounting, expectations
 from forecast_platform.defs.metadata import result, same_columns
 from forecast_platform.defs.partitions import days_of
@@ -64,7 +71,9 @@ def _references(home: Home, table: Table) -> dict[str, pl.Series]:
     known: dict[str, pl.Series] = {}
     for name in references(table.name):
         if home.state().has(f"raw_{name}"):
-            known[name] = home.read(f"validated_{name}")[landed_table(name).key[0]]
+            key = landed_table(name).key[0]
+            rows = home.lake.scan(tables()[f"validated_{name}"])
+            known[name] = rows.select(key).collect().to_series()
     return known
 
 
