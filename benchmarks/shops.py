@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from forecast_platform.contracts import tables
+from forecast_platform.contracts import LANDED, tables
 from forecast_platform.lake import Lake
 from forecast_platform.settings import save_settings
 from forecast_platform.sources import importers
@@ -90,3 +90,8 @@ def rows_of(home: Path, table: str) -> int:
     """Rows that a table of the lake holds."""
     count: int = Lake(home / "lake").scan(tables()[table]).select(pl.len()).collect().item()
     return count
+
+
+def landed_rows(home: Path) -> int:
+    """Rows that have landed, of all tables."""
+    return sum(rows_of(home, f"raw_{table.name}") for table in LANDED)

@@ -15,6 +15,7 @@ from forecast_platform import incremental, progress
 from forecast_platform.contracts import Table, tables
 from forecast_platform.incremental import Launch, Node, State
 from forecast_platform.lake import Lake
+from forecast_platform.lake.days import ONE_DAY
 from forecast_platform.lake.ledger import WHOLE
 from forecast_platform.replenishment import PlanParameters
 from forecast_platform.settings import Settings
@@ -110,7 +111,7 @@ class Home:
     def digest(self, launch: Launch) -> str:
         """Fingerprint of a launch and of what it would make its days from."""
         state = self.state()
-        days = [launch.first + i * incremental.ONE_DAY
+        days = [launch.first + i * ONE_DAY
                 for i in range((launch.last - launch.first).days + 1)
                 ] if launch.first and launch.last else [WHOLE]  # fmt: skip
         known = [table for table in launch.tables if table in {n.table for n in self.nodes}]

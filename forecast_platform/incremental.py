@@ -25,9 +25,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from forecast_platform.contracts import LANDED, landed_table
+from forecast_platform.lake.days import ONE_DAY, spans
 from forecast_platform.lake.ledger import WHOLE
 
-ONE_DAY = dt.timedelta(days=1)
 _SUNDAY = 6
 HORIZON_DAYS = 28
 """Days after an origin for which its forecasts are judged."""
@@ -312,17 +312,6 @@ def stale_days(nodes: Sequence[Node], state: State) -> dict[str, list[dt.date]]:
             days &= set(expected)
         if days:
             result[node.table] = sorted(days)
-    return result
-
-
-def spans(days: Iterable[dt.date]) -> list[tuple[dt.date, dt.date]]:
-    """Maximal runs of consecutive days as (first, last)."""
-    result: list[tuple[dt.date, dt.date]] = []
-    for day in sorted(days):
-        if result and day - result[-1][1] == ONE_DAY:
-            result[-1] = (result[-1][0], day)
-        else:
-            result.append((day, day))
     return result
 
 

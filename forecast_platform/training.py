@@ -30,8 +30,9 @@ from forecast_platform.forecasting import (
 )
 from forecast_platform.forecasting.backtest import leaderboard_plot
 from forecast_platform.home import Home, Making
-from forecast_platform.incremental import FORECAST_CONTEXT_DAYS, ONE_DAY
+from forecast_platform.incremental import FORECAST_CONTEXT_DAYS
 from forecast_platform.lake import polars_schema
+from forecast_platform.lake.days import ONE_DAY
 from forecast_platform.models import create, load
 from forecast_platform.models.base import on_offer
 from forecast_platform.panel import Panel

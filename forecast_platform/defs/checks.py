@@ -7,7 +7,7 @@ import polars as pl
 
 from forecast_platform.contracts import Table, validated
 from forecast_platform.defs.resources import HomeResource
-from forecast_platform.incremental import spans
+from forecast_platform.lake.days import spans
 from forecast_platform.lake.ledger import WHOLE
 from forecast_platform.quality import Verdict, check, save_result, table_page
 from forecast_platform.quality.accounting import imbalance

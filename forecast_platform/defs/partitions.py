@@ -7,7 +7,8 @@ import datetime as dt
 import dagster as dg
 
 from forecast_platform.contracts import tables
-from forecast_platform.incremental import ONE_DAY, Read, last_cutoff
+from forecast_platform.incremental import Read, last_cutoff
+from forecast_platform.lake.days import ONE_DAY
 from forecast_platform.settings import settings
 
 

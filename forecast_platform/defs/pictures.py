@@ -8,7 +8,7 @@ import io
 import polars as pl
 
 from forecast_platform.home import Home
-from forecast_platform.incremental import ONE_DAY
+from forecast_platform.lake.days import ONE_DAY
 
 _SHOWN_DAYS = 56
 

@@ -6,7 +6,8 @@ import dagster as dg
 
 from forecast_platform.defs.jobs import daily_graph, maintenance, standing_check, weekly_training
 from forecast_platform.defs.resources import HomeResource
-from forecast_platform.incremental import ONE_DAY, last_cutoff
+from forecast_platform.incremental import last_cutoff
+from forecast_platform.lake.days import ONE_DAY
 from forecast_platform.settings import settings
 
 _ZONE = settings().timezone

@@ -20,6 +20,7 @@ from filelock import FileLock
 from forecast_platform.contracts import Table
 from forecast_platform.errors import HomeVersionError, LakeError
 from forecast_platform.lake import delta
+from forecast_platform.lake.days import spans
 from forecast_platform.lake.ledger import WHOLE, Ledger
 from forecast_platform.lake.schema import MONTH, conform, month_of, polars_schema
 
@@ -200,13 +201,7 @@ def _stored(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
 
 
 def _spans_predicate(day: str, days: Sequence[dt.date]) -> str:
-    spans: list[list[dt.date]] = []
-    for value in sorted(set(days)):
-        if spans and (value - spans[-1][1]).days == 1:
-            spans[-1][1] = value
-        else:
-            spans.append([value, value])
-    return " OR ".join(f"({day} >= '{first}' AND {day} <= '{last}')" for first, last in spans)
+    return " OR ".join(f"({day} >= '{first}' AND {day} <= '{last}')" for first, last in spans(days))
 
 
 def _fingerprints(

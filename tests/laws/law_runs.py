@@ -23,8 +23,9 @@ import pytest
 from forecast_platform.contracts import LANDED, tables
 from forecast_platform.errors import LakeError, PlatformError
 from forecast_platform.home import Home
-from forecast_platform.incremental import ONE_DAY, reach
+from forecast_platform.incremental import reach
 from forecast_platform.lake import delta
+from forecast_platform.lake.days import ONE_DAY
 from forecast_platform.settings import settings
 
 if TYPE_CHECKING:

@@ -62,8 +62,11 @@ def test_a_backfill_of_60_days_is_launched_by_clicking(running: Running, page) -
     before = running.ask(made)
     page.goto(f"{running.dagster}/assets/features?view=partitions")
     page.get_by_role("button", name="Materialize").first.click()
-    page.get_by_text("Show all partitions").click()
     box = page.locator("[role=dialog] input[type=text], .bp5-dialog input[type=text]").first
+    box.wait_for()
+    # Of a long history the dialog offers the newest days only, until it is asked for all.
+    if page.get_by_text("Show all partitions").count():
+        page.get_by_text("Show all partitions").click()
     box.fill("[2024-02-01...2024-03-31]")
     box.press("Enter")
     page.get_by_role("button", name="Launch backfill").last.click()
