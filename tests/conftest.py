@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ settings.register_profile(
     "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 settings.load_profile("tests")
+
+# Tests never look at the home that the demo has made beside the code.
+os.environ["FORECAST_PLATFORM_HOME"] = tempfile.mkdtemp(prefix="forecast-platform-tests-")
 
 REAL_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
