@@ -378,8 +378,3 @@ def changes_since(
         and daily[table].first <= (day - origin).days <= daily[table].last
     }
     return sorted(found)
-
-
-def reads_by_table(nodes: Sequence[Node]) -> Mapping[str, Node]:
-    """Nodes by the name of every table they publish."""
-    return {table: node for node in nodes for table in (node.table, *node.also)}

@@ -25,7 +25,6 @@ from forecast_platform.incremental import (
     last_cutoff,
     next_launches,
     reach,
-    reads_by_table,
     references,
     spans,
     stale_days,
@@ -35,7 +34,7 @@ from forecast_platform.lake.ledger import SCHEMA, WHOLE
 FIRST = dt.date(2024, 2, 20)
 LOOKBACK = {"validated_sales": 4, "validated_prices": 2, "validated_inventory": 1}
 NODES = graph(sql_lookback=LOOKBACK)
-NODE = reads_by_table(NODES)
+NODE = {table: node for node in NODES for table in (node.table, *node.also)}
 SALES_TABLES = ("validated_sales", "clean_demand", "features", "forecasts", "replenishment_plan")
 
 
@@ -261,7 +260,7 @@ def test_every_table_is_read_after_it_was_made() -> None:
         inside = {read.table for read in node.reads} & set(made)
         assert inside <= set(made[:n])
     assert references("prices") == ["locations", "products"]
-    assert reads_by_table(NODES)["lead_time_demand"].table == "forecasts"
+    assert NODE["lead_time_demand"].table == "forecasts"
 
 
 def test_cutoffs_are_sundays_at_or_before_a_day() -> None:
