@@ -91,6 +91,11 @@ def _read(path: Path) -> dict[str, Any] | None:
         content = yaml.safe_load(path.read_text("utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except PermissionError as error:
+        raise ConfigurationError(
+            f"{path.parent} cannot be read ({error.strerror}): give the platform's user the right "
+            "to read it."
+        ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{path} cannot be read as YAML: {error}.") from error
     if content is None:

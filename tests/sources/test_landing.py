@@ -97,6 +97,19 @@ def test_a_folder_that_cannot_be_read_is_a_problem_of_its_table_only(shop: Shop)
     assert ["cannot be read" in problem for problem in report.problems] == [True]
 
 
+def test_a_folder_without_the_right_to_read_it_is_a_problem_of_its_table_only(shop: Shop) -> None:
+    shop.put("a.csv", "2024-01-01,A,S1,1")
+    locked = shop.settings.landing / "prices"
+    locked.mkdir(exist_ok=True)
+    locked.chmod(0)
+    if os.access(locked, os.R_OK):
+        pytest.skip("this user may read everything")
+    report = shop.land()
+    locked.chmod(0o700)
+    assert report.tables["sales"].landed == ["a.csv"]
+    assert ["right to read it" in problem for problem in report.problems] == [True]
+
+
 def test_what_belongs_to_no_table_is_said(shop: Shop) -> None:
     shop.put("a.csv", table="sale")
     assert "sale belongs to no table" in shop.land().problems[0]
