@@ -266,6 +266,6 @@ def _quickest(measured: list[Run]) -> Run:
 
 
 def _sunday(day: dt.date) -> dt.date:
-    from forecast_platform.incremental import last_cutoff
+    from forecast_platform.graph import last_cutoff
 
     return last_cutoff(day)

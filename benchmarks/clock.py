@@ -6,7 +6,6 @@ out the parts inside it, so the parts and the rest add up to the whole.
 
 from __future__ import annotations
 
-import builtins
 import functools
 import importlib
 import sys
@@ -25,8 +24,8 @@ APART = (IMPORTS, CHECK_IMPORTS, DAGSTER)
 
 PARTS = {
     "landing": ("sources.landing:land",),
-    "validation": ("quality:validate", "defs.checks:accounting"),
-    CHECKS: ("defs.checks:expectations",),
+    "validation": ("quality:validate", "defs.verdicts:accounting"),
+    CHECKS: ("defs.verdicts:expectations",),
     "SQL models": ("sql.run:run",),
     "column lineage": ("sql.lineage:column_lineage",),
     "features": ("features:compute",),
@@ -59,6 +58,9 @@ class Clock:
     wall: dict[str, float] = field(default_factory=dict)
     cpu: dict[str, float] = field(default_factory=dict)
     _open: list[tuple[str, list[float]]] = field(default_factory=list)
+    _waiting: list[tuple[str, str]] = field(
+        default_factory=lambda: [(name, target) for name, all_ in PARTS.items() for target in all_]
+    )
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
@@ -79,15 +81,22 @@ class Clock:
                 around[1] += spent[1]
 
     def watch(self) -> None:
-        """Wrap the functions of `PARTS`, and imports from now on."""
-        for name, targets in PARTS.items():
-            for target in targets:
-                self._wrap(name, target)
-        builtins.__import__ = self._import(builtins.__import__)
+        """Wrap imports from now on, and the functions of `PARTS` once they are loaded."""
+        self._wrap_loaded()
+        # Called for modules that are not loaded yet. `__import__` runs at every import statement,
+        # hundreds of thousands of times: timing each would measure the clock.
+        loader: Any = importlib._bootstrap  # type: ignore[attr-defined]
+        loader._find_and_load = self._import(loader._find_and_load)
 
-    def _wrap(self, name: str, target: str) -> None:
-        module, _, path = target.partition(":")
-        holder: Any = importlib.import_module(f"{_PACKAGE}.{module}")
+    def _wrap_loaded(self) -> None:
+        for name, target in list(self._waiting):
+            module, _, path = target.partition(":")
+            holder = sys.modules.get(f"{_PACKAGE}.{module}")
+            if holder:
+                self._waiting.remove((name, target))
+                self._wrap(name, holder, path)
+
+    def _wrap(self, name: str, holder: Any, path: str) -> None:
         *outer, last = path.split(".")
         for part in outer:
             holder = getattr(holder, part)
@@ -117,7 +126,9 @@ class Clock:
             checking = bool(self._open) and self._open[-1][0] == CHECKS
             try:
                 with self.part(CHECK_IMPORTS if checking else IMPORTS):
-                    return original(*args, **kwargs)
+                    loaded = original(*args, **kwargs)
+                self._wrap_loaded()
+                return loaded
             finally:
                 depth -= 1
 

@@ -13,20 +13,14 @@ import polars as pl
 
 from forecast_platform import incremental, progress
 from forecast_platform.contracts import Table, tables
-from forecast_platform.incremental import Launch, Node, State
+from forecast_platform.graph import PLAN_SETTINGS, Launch, Node, graph_of, last_cutoff
+from forecast_platform.incremental import State
 from forecast_platform.lake import Lake
 from forecast_platform.lake.days import ONE_DAY
 from forecast_platform.lake.ledger import WHOLE
 from forecast_platform.replenishment import PlanParameters
 from forecast_platform.settings import Settings
 from forecast_platform.sql.project import SqlProject
-
-_FORECAST_SETTINGS = ("horizon_days", "sample_paths", "seed", "country")
-_PLAN_SETTINGS = (
-    "service_level", "holding_rate", "order_cost", "cost_share", "lead_time_days",
-    "lead_time_std_days", "review_days", "min_order_quantity", "pack_size",
-)  # fmt: skip
-"""Settings that carry the names of the plan's parameters."""
 
 
 class Home:
@@ -53,14 +47,7 @@ class Home:
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
         """The incremental graph under these settings and SQL models."""
-        texts = sha256("".join(model.sql for model in self.sql.models.values()).encode())
-        return incremental.graph(
-            sql_lookback=_with_whole_sources(self.sql),
-            sql_version=texts.hexdigest(),
-            feature_version=self._digest(("country",)),
-            forecast_version=self._digest(_FORECAST_SETTINGS),
-            plan_version=self._digest(_FORECAST_SETTINGS + _PLAN_SETTINGS),
-        )
+        return graph_of(self.settings, self.sql)
 
     def node(self, table: str) -> Node:
         """The node that publishes `table`."""
@@ -101,7 +88,7 @@ class Home:
             return launches
         if tables_before:
             return [launch._replace(tables=tables_before) for launch in launches]
-        cutoff = incremental.last_cutoff(origin)
+        cutoff = last_cutoff(origin)
         return [Launch(("model_versions",), cutoff, cutoff)]
 
     def has_model(self, origin: dt.date) -> bool:
@@ -127,7 +114,7 @@ class Home:
     @property
     def plan_parameters(self) -> PlanParameters:
         """What the settings say about plans."""
-        return PlanParameters(**{name: getattr(self.settings, name) for name in _PLAN_SETTINGS})
+        return PlanParameters(**{name: getattr(self.settings, name) for name in PLAN_SETTINGS})
 
     def writable(self, record: str, days: Sequence[dt.date], restate: bool) -> dict[dt.date, int]:
         """Days of a record table that may be written, with the revision they get.
@@ -158,10 +145,6 @@ class Home:
         days = list(days or [WHOLE])
         progress.tell(table if days == [WHOLE] else f"{table} {days[0]} to {days[-1]}")
         return Making(self, node, days, self.state().inputs(node, days))
-
-    def _digest(self, names: Sequence[str]) -> str:
-        values = {name: getattr(self.settings, name) for name in names}
-        return json.dumps(values, sort_keys=True, default=str)
 
 
 @dataclass(frozen=True)
@@ -208,7 +191,3 @@ class Making:
                 # A day emptied because it left the span is made again should it come back.
                 inputs = {day: mark for day, mark in inputs.items() if first <= day <= last}
             self.home.lake.replace_days(contract, frame, self.days, inputs)
-
-
-def _with_whole_sources(sql: SqlProject) -> dict[str, int]:
-    return {**dict.fromkeys(sql.sources, 0), **sql.lookback()}

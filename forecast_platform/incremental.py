@@ -1,4 +1,4 @@
-"""The incremental graph: which table reads which days of which other, and what is stale.
+"""What is stale in the incremental graph, and the runs that mend it.
 
 A day of a table is *stale* when the fingerprint of what it would be made from now differs from the
 fingerprint of what it was made from. Fingerprints come from the lake's ledger, so the answer does
@@ -14,9 +14,7 @@ Two kinds of tables differ in what staleness means:
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -24,133 +22,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from forecast_platform.contracts import LANDED, landed_table
+from forecast_platform.contracts import landed_table
+from forecast_platform.graph import Kind, Launch, Node, Read
 from forecast_platform.lake.days import ONE_DAY, spans
 from forecast_platform.lake.ledger import WHOLE
-
-_SUNDAY = 6
-HORIZON_DAYS = 28
-"""Days after an origin for which its forecasts are judged."""
-
-
-class Kind(Enum):
-    """What a stale day of a table means."""
-
-    DATA = "data"
-    RECORD = "record"
-
-
-class Read(NamedTuple):
-    """What one table reads of another for day D: the days D + first .. D + last.
-
-    `last_known` reads instead the newest day at or before D, however old.
-    """
-
-    table: str
-    first: int = 0
-    last: int = 0
-    last_known: bool = False
-
-
-@dataclass(frozen=True)
-class Node:
-    """One table of the incremental graph.
-
-    Attributes:
-        table: Table whose fingerprints stand for the node.
-        reads: What it reads; whole tables are read whole.
-        kind: Whether it follows the data or is a record.
-        also: Tables published together with it.
-        version: Raised when its meaning changes, which makes every day stale.
-    """
-
-    table: str
-    reads: tuple[Read, ...]
-    kind: Kind = Kind.DATA
-    also: tuple[str, ...] = ()
-    version: str = "1"
-
-
-FEATURE_LOOKBACK_DAYS = 55
-FORECAST_CONTEXT_DAYS = 182
-PLAN_DEMAND_DAYS = 90
-PLAN_INVENTORY_DAYS = 7
-PLAN_ORDER_DAYS = 180
-
-
-def graph(
-    *,
-    sql_lookback: Mapping[str, int],
-    sql_version: str = "1",
-    feature_version: str = "1",
-    forecast_version: str = "1",
-    plan_version: str = "1",
-) -> tuple[Node, ...]:
-    """All nodes in topological order.
-
-    Args:
-        sql_lookback: Days before D that the SQL models read of each source.
-        sql_version: Digest of the SQL models; another digest makes cleaned days stale.
-        feature_version: Digest of the settings that features depend on.
-        forecast_version: Digest of the settings that forecasts depend on.
-        plan_version: Digest of the settings that plans depend on.
-    """
-    checked = [
-        Node(
-            f"validated_{table.name}",
-            (
-                Read(f"raw_{table.name}"),
-                *(Read(f"validated_{name}") for name in references(table.name)),
-            ),
-            also=(f"rejected_{table.name}",),
-        )
-        for table in sorted(LANDED, key=lambda table: table.day is not None)
-    ]
-    attributes = tuple(Read(f"validated_{table.name}") for table in LANDED if table.day is None)
-    return (
-        *checked,
-        Node(
-            "clean_demand",
-            tuple(Read(table, first=-days) for table, days in sorted(sql_lookback.items())),
-            version=sql_version,
-        ),
-        Node(
-            "features",
-            (Read("clean_demand", first=-FEATURE_LOOKBACK_DAYS), *attributes),
-            version=feature_version,
-        ),
-        Node(
-            "forecasts",
-            (
-                Read("features", first=-FORECAST_CONTEXT_DAYS),
-                Read("model_versions", last_known=True),
-                *attributes,
-            ),
-            kind=Kind.RECORD,
-            also=("lead_time_demand",),
-            version=forecast_version,
-        ),
-        Node(
-            "replenishment_plan",
-            (
-                Read("forecasts"),
-                Read("lead_time_demand"),
-                Read("clean_demand", first=-PLAN_DEMAND_DAYS),
-                Read("validated_inventory", first=-PLAN_INVENTORY_DAYS),
-                Read("validated_purchase_orders", first=-PLAN_ORDER_DAYS),
-                *attributes,
-            ),
-            kind=Kind.RECORD,
-            version=plan_version,
-        ),
-        Node("accuracy", (Read("clean_demand"), Read("forecasts", -HORIZON_DAYS, -1))),
-    )
-
-
-def references(table: str) -> list[str]:
-    """Landed tables whose keys the columns of `table` must be found in."""
-    names = (column.refers_to for column in landed_table(table).columns)
-    return sorted({name for name in names if name})
 
 
 class _Days(NamedTuple):
@@ -283,11 +158,6 @@ def _span_days(state: State) -> list[dt.date]:
     return [span[0] + i * ONE_DAY for i in range((span[1] - span[0]).days + 1)]
 
 
-def last_cutoff(day: dt.date) -> dt.date:
-    """The newest weekly training cutoff (a Sunday) at or before `day`."""
-    return day - ((day.weekday() - _SUNDAY) % 7) * ONE_DAY
-
-
 def reach(read: Read, changed: Iterable[dt.date]) -> set[dt.date]:
     """Days D whose window D + read.first .. D + read.last holds one of the `changed` days."""
     return {
@@ -313,14 +183,6 @@ def stale_days(nodes: Sequence[Node], state: State) -> dict[str, list[dt.date]]:
         if days:
             result[node.table] = sorted(days)
     return result
-
-
-class Launch(NamedTuple):
-    """Tables to make in one run, over the same days (None for whole tables)."""
-
-    tables: tuple[str, ...]
-    first: dt.date | None
-    last: dt.date | None
 
 
 def next_launches(nodes: Sequence[Node], state: State) -> list[Launch]:

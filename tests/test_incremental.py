@@ -11,21 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forecast_platform.graph import Kind, Launch, Node, Read, graph, last_cutoff, references
 from forecast_platform.incremental import (
     ONE_DAY,
-    Kind,
-    Launch,
-    Node,
-    Read,
     State,
     changes_since,
     expected_days,
-    graph,
     keeps_to_span,
-    last_cutoff,
     next_launches,
     reach,
-    references,
     spans,
     stale_days,
 )

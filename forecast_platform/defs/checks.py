@@ -1,86 +1,16 @@
-"""Asset checks: what quality found, that nothing is lost, and what is not up to date."""
-
-from pathlib import Path
+"""Asset checks of their own: what is not up to date."""
 
 import dagster as dg
-import polars as pl
 
-from forecast_platform.contracts import Table, validated
 from forecast_platform.defs.resources import HomeResource
-from forecast_platform.lake.days import spans
-from forecast_platform.lake.ledger import WHOLE
-from forecast_platform.quality import Verdict, check, save_result, table_page
-from forecast_platform.quality.accounting import imbalance
-
-
-def expectations(
-    name: str, frame: pl.DataFrame, table: Table, data_docs: Path
-) -> dg.AssetCheckResult:
-    """The verdict of the Great Expectations suite on validated rows, with its reasons."""
-    if frame.is_empty():
-        # Nothing can be wrong with no rows, and importing Great Expectations takes seconds.
-        return dg.AssetCheckResult(
-            check_name="expectations", asset_key=name, passed=True, description="No rows."
-        )
-    report = check(frame, validated(table))
-    save_result(report, data_docs)
-    reasons = [
-        f"{o.column} {o.name}: {o.unexpected} rows ({o.percent:.2f} %), such as {list(o.sample)}"
-        for o in (*report.failures, *report.warnings)
-    ]
-    return dg.AssetCheckResult(
-        check_name="expectations",
-        asset_key=name,
-        passed=not report.failures,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description="; ".join(reasons) or "Every expectation holds.",
-        metadata={
-            **report.statistics,
-            "data_docs": dg.MetadataValue.path(table_page(name, data_docs)),
-        },
-    )
-
-
-def accounting(
-    name: str, landed: pl.DataFrame, verdict: Verdict, table: Table
-) -> dg.AssetCheckResult:
-    """Whether landed rows are validated, rejected or exact duplicates, per file and day."""
-    wrong = imbalance(landed, verdict.accepted, verdict.rejected, table)
-    copies = verdict.rejected.filter(pl.col("outcome") == "exact_duplicate").height
-    return dg.AssetCheckResult(
-        check_name="nothing_lost",
-        asset_key=name,
-        passed=wrong.is_empty(),
-        description="Every landed row is accounted for."
-        if wrong.is_empty()
-        else f"{wrong.height} files and days do not add up.",
-        metadata={
-            "landed": landed.height,
-            "validated": verdict.accepted.height,
-            "rejected": verdict.rejected.height - copies,
-            "exact_duplicates": copies,
-            "reasons": dg.MetadataValue.md(_commonest(verdict.rejected)),
-            **({"imbalance": dg.MetadataValue.md(str(wrong.head(20)))} if wrong.height else {}),
-        },
-    )
-
-
-def _commonest(rejected: pl.DataFrame) -> str:
-    rows = (
-        rejected.group_by("outcome", "reasons")
-        .agg(pl.len().alias("rows"), pl.concat_str("file", pl.lit(" row "), "row_number").min())
-        .sort("rows", "reasons", descending=[True, False])
-        .head(10)
-    )
-    if rows.is_empty():
-        return "No row was refused."
-    lines = [f"| {r[2]} | {r[0]} | {r[1].replace('|', '/')[:120]} | {r[3]} |" for r in rows.rows()]
-    return "\n".join(["| rows | outcome | reasons | first |", "|---|---|---|---|", *lines])
 
 
 @dg.asset_check(asset="replenishment_plan", description="Every table follows what has landed.")
 def up_to_date(home: HomeResource) -> dg.AssetCheckResult:
     """Name stale and failed partitions, and the command that mends them."""
+    from forecast_platform.lake.days import spans
+    from forecast_platform.lake.ledger import WHOLE
+
     stale = home.home.stale()
     told = {
         table: ", ".join(

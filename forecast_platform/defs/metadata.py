@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import polars as pl
 
 from forecast_platform.contracts import Table, tables
 from forecast_platform.contracts.lineage import LINEAGE
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _PARTITIONS_TOLD = 31
 """Row counts are told per day up to this many days; beyond it only their sum."""

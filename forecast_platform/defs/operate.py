@@ -14,8 +14,8 @@ import dagster as dg
 from forecast_platform.defs.instance import instance, materialise
 from forecast_platform.defs.selection import assets_of
 from forecast_platform.errors import ModelError, PlatformError
+from forecast_platform.graph import Launch, last_cutoff
 from forecast_platform.home import Home
-from forecast_platform.incremental import Launch, last_cutoff
 from forecast_platform.settings import Settings
 
 _FORECASTS = "forecasts"

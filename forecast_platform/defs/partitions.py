@@ -7,14 +7,15 @@ import datetime as dt
 import dagster as dg
 
 from forecast_platform.contracts import tables
-from forecast_platform.incremental import Read, last_cutoff
-from forecast_platform.lake.days import ONE_DAY
+from forecast_platform.graph import Read, last_cutoff
 from forecast_platform.settings import settings
+
+_ONE_DAY = dt.timedelta(days=1)
 
 
 def _daily() -> dg.DailyPartitionsDefinition:
     chosen = settings()
-    end = chosen.end_date + ONE_DAY if chosen.end_date else None
+    end = chosen.end_date + _ONE_DAY if chosen.end_date else None
     return dg.DailyPartitionsDefinition(
         start_date=chosen.start_date.isoformat(),
         end_date=end.isoformat() if end else None,
@@ -26,7 +27,7 @@ def _daily() -> dg.DailyPartitionsDefinition:
 
 def _weekly() -> dg.WeeklyPartitionsDefinition:
     chosen = settings()
-    end = last_cutoff(chosen.end_date) + 7 * ONE_DAY if chosen.end_date else None
+    end = last_cutoff(chosen.end_date) + 7 * _ONE_DAY if chosen.end_date else None
     return dg.WeeklyPartitionsDefinition(
         start_date=last_cutoff(chosen.start_date).isoformat(),
         end_date=end.isoformat() if end else None,

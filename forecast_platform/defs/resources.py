@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from forecast_platform.home import Home
 from forecast_platform.settings import settings
+
+if TYPE_CHECKING:
+    from forecast_platform.home import Home
 
 
 class HomeResource(dg.ConfigurableResource["HomeResource"]):
@@ -16,4 +19,6 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
     @cached_property
     def home(self) -> Home:
         """The opened home folder."""
+        from forecast_platform.home import Home
+
         return Home(settings())

@@ -6,11 +6,11 @@ import dagster as dg
 
 from forecast_platform.defs.jobs import daily_graph, maintenance, standing_check, weekly_training
 from forecast_platform.defs.resources import HomeResource
-from forecast_platform.incremental import last_cutoff
-from forecast_platform.lake.days import ONE_DAY
+from forecast_platform.graph import last_cutoff
 from forecast_platform.settings import settings
 
 _ZONE = settings().timezone
+_ONE_DAY = dt.timedelta(days=1)
 
 
 @dg.schedule(job=daily_graph, cron_schedule="0 3 * * *", execution_timezone=_ZONE)
@@ -18,7 +18,7 @@ def daily_close(
     context: dg.ScheduleEvaluationContext, home: HomeResource
 ) -> dg.RunRequest | dg.SkipReason:
     """Close yesterday: compute it once more with all that arrived, up to the plan."""
-    day = _local_day(context) - ONE_DAY
+    day = _local_day(context) - _ONE_DAY
     span = home.home.state().span()
     if span is None or not span[0] <= day <= span[1]:
         return dg.SkipReason(f"No sales of {day} have landed.")
@@ -33,7 +33,7 @@ def weekly_close(
     span = home.home.state().span()
     if span is None:
         return dg.SkipReason("No sales have landed.")
-    cutoff = last_cutoff(min(span[1], _local_day(context) - ONE_DAY))
+    cutoff = last_cutoff(min(span[1], _local_day(context) - _ONE_DAY))
     return dg.RunRequest(partition_key=cutoff.isoformat(), run_key=f"train {cutoff}")
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 import urllib.request
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -13,10 +14,11 @@ from forecast_platform.defs.instance import RANGE_END, RANGE_START
 from forecast_platform.defs.jobs import attributes, daily_graph, land_files, weekly_training
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.selection import assets_of
-from forecast_platform.home import Home
-from forecast_platform.incremental import Launch
+from forecast_platform.graph import Launch
 from forecast_platform.settings import settings
-from forecast_platform.sources.files import list_landed
+
+if TYPE_CHECKING:
+    from forecast_platform.home import Home
 
 _TAG = "forecast_platform/launched_by"
 _MINE = "follow_sensor"
@@ -37,6 +39,8 @@ def landing_sensor(
     context: dg.SensorEvaluationContext, home: HomeResource
 ) -> dg.SensorResult | dg.SkipReason:
     """Land files when the landing folder is not what it was at the last look."""
+    from forecast_platform.sources.files import list_landed
+
     chosen = home.home.settings
     listing = hashlib.sha256()
     for table in LANDED:
@@ -74,7 +78,7 @@ def follow_sensor(
 
 
 def _request(
-    context: dg.SensorEvaluationContext, home: Home, launch: Launch
+    context: dg.SensorEvaluationContext, home: "Home", launch: Launch
 ) -> dg.RunRequest | None:
     digest = home.digest(launch)
     attempt = context.instance.get_runs_count(dg.RunsFilter(tags={_DIGEST: digest}))

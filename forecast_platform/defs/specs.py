@@ -9,12 +9,12 @@ import dagster as dg
 
 from forecast_platform.contracts import Column, Table, tables
 from forecast_platform.defs.partitions import DAILY, WEEKLY, dependency
-from forecast_platform.home import Home
+from forecast_platform.graph import graph_of
 from forecast_platform.settings import settings
-from forecast_platform.sql.project import ModelSpec
+from forecast_platform.sql.project import ModelSpec, SqlProject
 
-_HOME = Home(settings())
-"""Only its graph is read here, which opens no file but the SQL models."""
+_SQL = SqlProject.load()
+_NODES = {table: node for node in graph_of(settings(), _SQL) for table in (node.table, *node.also)}
 
 OWNERS = {
     "raw": "team:data-engineering",
@@ -61,12 +61,12 @@ def partitions(table: Table) -> dg.PartitionsDefinition[str] | None:
 
 def dependencies(table: str) -> list[dg.AssetDep]:
     """Edges of the incremental graph into `table`."""
-    return [dependency(read) for read in _HOME.node(table).reads]
+    return [dependency(read) for read in _NODES[table].reads]
 
 
 def sql_models() -> Mapping[str, ModelSpec]:
     """The SQL models by name, each after all that it depends on."""
-    return _HOME.sql.models
+    return _SQL.models
 
 
 def column_schema(columns: Iterable[Column]) -> dg.TableSchema:

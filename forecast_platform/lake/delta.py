@@ -9,13 +9,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import polars as pl
-from deltalake import DeltaTable, Schema, WriterProperties, write_deltalake
+from deltalake import ColumnProperties, DeltaTable, Schema, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from forecast_platform.errors import LakeError
 
 _ATTEMPTS = 12
-_WRITER = WriterProperties(compression="SNAPPY")
 _CONFIGURATION = {
     "delta.logRetentionDuration": "interval 7 days",
     "delta.deletedFileRetentionDuration": "interval 1 days",
@@ -34,6 +33,12 @@ def newest_commit(path: Path) -> str:
     return max((file.name for file in (path / "_delta_log").glob("*.json")), default="")
 
 
+def commit_after(commit: str) -> str:
+    """Name of the commit that follows `commit`, of a table that had none if it is empty."""
+    version = int(commit.partition(".")[0]) + 1 if commit else 0
+    return f"{version:020}.json"
+
+
 def create(path: Path, frame: pl.DataFrame, partition_by: list[str], description: str) -> None:
     """Create an empty table with the schema of `frame`, unless it is there."""
     DeltaTable.create(
@@ -50,7 +55,7 @@ def append(path: Path, frame: pl.DataFrame) -> None:
     """Append `frame`, creating the table if needed."""
     _commit(path, lambda: write_deltalake(
         str(path), frame.to_arrow(), mode="append", configuration=_CONFIGURATION,
-        writer_properties=_WRITER,
+        writer_properties=_properties(frame),
     ))  # fmt: skip
 
 
@@ -63,7 +68,7 @@ def overwrite(path: Path, frame: pl.DataFrame, predicate: str | None) -> None:
         else:
             write_deltalake(
                 str(path), frame.to_arrow(), mode="overwrite", predicate=predicate,
-                writer_properties=_WRITER,
+                writer_properties=_properties(frame),
             )  # fmt: skip
 
     _commit(path, write)
@@ -81,6 +86,13 @@ def compact(path: Path) -> None:
     table = DeltaTable(str(path))
     table.optimize.compact()
     table.vacuum(dry_run=False)
+
+
+def _properties(frame: pl.DataFrame) -> WriterProperties:
+    """Dictionaries for text only: those of numbers take as long to make as all other writing."""
+    plain = ColumnProperties(dictionary_enabled=False)
+    numbers = [name for name, dtype in frame.schema.items() if dtype != pl.String]
+    return WriterProperties(compression="SNAPPY", column_properties=dict.fromkeys(numbers, plain))
 
 
 def _commit(path: Path, write: Callable[[], None]) -> None:

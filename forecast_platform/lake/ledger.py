@@ -42,25 +42,37 @@ class Ledger:
         """Record publications of `table`: columns day, content, inputs (null: nothing), rows."""
         rows = entries.with_columns(
             table=pl.lit(table), sequence=pl.lit(time.time_ns() // 1000, dtype=pl.Int64)
-        )
-        delta.append(self._path, rows.select(pl.col(n).cast(d) for n, d in SCHEMA.items()))
+        ).select(pl.col(n).cast(d) for n, d in SCHEMA.items())
+        delta.append(self._path, rows)
+        commit = delta.newest_commit(self._path)
+        # One commit since the last reading is this one: nothing else needs to be read.
+        if self._read is not None and commit == delta.commit_after(self._read[0]):
+            self._read = (commit, _newest(pl.concat([self._read[1], rows])))
 
     def history(self) -> pl.DataFrame:
         """All publications, in the order they were made."""
         if not delta.exists(self._path):
             return pl.DataFrame(schema=SCHEMA)
-        return delta.scan(self._path).collect().sort("sequence", maintain_order=True)
+        return _in_order(delta.scan(self._path).collect())
 
     def current(self) -> pl.DataFrame:
         """The newest publication of every table and day; the same frame until one is added."""
         # Asked for before it is read: what is added meanwhile is read at the next call.
         commit = delta.newest_commit(self._path)
         if self._read is None or self._read[0] != commit:
-            newest = self.history().unique(["table", "day"], keep="last", maintain_order=True)
-            self._read = (commit, newest)
+            self._read = (commit, _newest(self.history()))
         return self._read[1]
 
     def compact(self) -> None:
         """Merge the small files that publications leave behind."""
         if delta.exists(self._path):
             delta.compact(self._path)
+
+
+def _in_order(publications: pl.DataFrame) -> pl.DataFrame:
+    return publications.sort("sequence", maintain_order=True)
+
+
+def _newest(publications: pl.DataFrame) -> pl.DataFrame:
+    """The last publication of every table and day."""
+    return _in_order(publications).unique(["table", "day"], keep="last", maintain_order=True)

@@ -138,17 +138,17 @@ class Lake:
         rows = conform(frame, table)
         self.ensure(table)
         with self._lock(table):
+            others = self._rows_of_other_files(table, files, days)
             if self._holds(table, files):
                 names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
                 delta.overwrite(self.path(table), _stored(rows, table), f"file IN ({names})")
             elif not rows.is_empty():
                 delta.append(self.path(table), _stored(rows, table))
+            now = pl.concat([others, rows])
             if days is None:
-                whole = self.scan(table).collect()
-                self.ledger.append(table.name, _whole_fingerprint(whole, None))
+                self.ledger.append(table.name, _whole_fingerprint(now, None))
             elif days:
-                changed = self.scan(table, min(days), max(days)).collect()
-                self.ledger.append(table.name, _fingerprints(changed, table, days, None))
+                self.ledger.append(table.name, _fingerprints(now, table, days, None))
 
     def maintain(self) -> list[str]:
         """Compact and vacuum every table; returns their names."""
@@ -157,6 +157,15 @@ class Lake:
             with FileLock(self.root / "_locks" / f"{name}.lock"):
                 delta.compact(self.root / name)
         return names
+
+    def _rows_of_other_files(
+        self, table: Table, files: Sequence[str], days: Sequence[dt.date] | None
+    ) -> pl.DataFrame:
+        """What stays of a raw table, or of the days from the first to the last that change."""
+        first, last = (min(days), max(days)) if days else (None, None)
+        stay = self.scan(table, first, last).filter(~pl.col("file").is_in(files))
+        nothing_changes = days is not None and not days
+        return polars_schema(table).to_frame() if nothing_changes else stay.collect()
 
     def _holds(self, table: Table, files: Sequence[str]) -> bool:
         return not self.scan(table).filter(pl.col("file").is_in(files)).head(1).collect().is_empty()
@@ -197,7 +206,9 @@ def _check_layout(root: Path) -> None:
 def _stored(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
     if table.day is None:
         return rows
-    return rows.with_columns(month_of(pl.col(table.day)))
+    # Written out once per day: text of every row takes longer.
+    months = rows.select(table.day).unique().with_columns(month_of(pl.col(table.day)))
+    return rows.join(months, on=table.day, how="left", nulls_equal=True, maintain_order="left")
 
 
 def _spans_predicate(day: str, days: Sequence[dt.date]) -> str:

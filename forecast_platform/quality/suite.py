@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from forecast_platform.contracts import Column, DType, Table
+from forecast_platform.contracts import Column, Table
 from forecast_platform.quality import rules
 
 if TYPE_CHECKING:
@@ -17,17 +17,6 @@ if TYPE_CHECKING:
 
 BLOCKING, WARNING = "critical", "warning"
 """Severities: later stages would be wrong; or values are implausible."""
-
-_PANDAS_TYPE = {
-    DType.STRING: "str",
-    DType.DATE: "datetime64[ms]",
-    DType.TIMESTAMP: "datetime64[us]",
-    DType.FLOAT: "float64",
-    DType.REAL: "float32",
-    DType.INT: "int64",
-    DType.BOOL: "bool",
-}
-_NO_NULLS_IN_PANDAS = (DType.INT, DType.BOOL)
 
 
 def great_expectations() -> Any:
@@ -57,8 +46,8 @@ def new_context() -> Any:
 def suite(table: Table) -> ExpectationSuite:
     """What the contract of `table` promises, as expectations on a pandas frame of its columns.
 
-    Structure, types, required values, closed sets, keys and date order are blocking; ranges are
-    warnings about plausibility.
+    Columns, required values, closed sets, keys and date order are blocking; ranges are warnings
+    about plausibility. Types are left out: the lake casts every table to its contract's types.
 
     Args:
         table: A table as stored, such as `contracts.validated(landed)` or a derived table.
@@ -98,13 +87,8 @@ def _table_expectations(table: Table) -> Iterator[Any]:
 
 def _column_expectations(column: Column) -> Iterator[Any]:
     gxe = great_expectations().expectations
-    has_no_nulls = column.required or column.default is not None
-    if has_no_nulls:
+    if column.required or column.default is not None:
         yield gxe.ExpectColumnValuesToNotBeNull(column=column.name, severity=BLOCKING)
-    if has_no_nulls or column.dtype not in _NO_NULLS_IN_PANDAS:
-        yield gxe.ExpectColumnValuesToBeOfType(
-            column=column.name, type_=_PANDAS_TYPE[column.dtype], severity=BLOCKING
-        )
     if column.allowed:
         yield gxe.ExpectColumnValuesToBeInSet(
             column=column.name, value_set=list(column.allowed), severity=BLOCKING

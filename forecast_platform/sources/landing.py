@@ -132,6 +132,7 @@ def land(
             settled = [f for f in files if f.settled(now, settings.settle_seconds)]
             limit -= landing.land(settled, mapping, limit)
             report.more |= landing.more
+        register.save()
     return report
 
 

@@ -19,6 +19,7 @@ class Register:
         self._lake = lake
         self._files = lake.scan(LANDING_FILES).sort(LANDING_FILES.key).collect()
         self._unreadable = lake.scan(UNREADABLE_ROWS).sort(UNREADABLE_ROWS.key).collect()
+        self._saved_files, self._saved_unreadable = self._files, self._unreadable
 
     def entries(self, table: str) -> dict[str, dict[str, Any]]:
         """Register rows of one table by file."""
@@ -39,19 +40,24 @@ class Register:
         return {*outside["file"], *inside["file"]} - {*refused["file"]}
 
     def record(self, table: str, entries: list[dict[str, Any]], unreadable: pl.DataFrame) -> None:
-        """Replace what is known of some files, the refused rows before the register."""
+        """Replace what is known of some files; `save` writes it."""
         accepted = [entry["file"] for entry in entries if entry["status"] == "landed"]
         rows = self._without(self._unreadable, table, accepted)
-        rows = pl.concat([rows, unreadable]).sort(UNREADABLE_ROWS.key)
-        if not rows.equals(self._unreadable):
-            self._lake.replace_all(UNREADABLE_ROWS, rows)
-            self._unreadable = rows
+        self._unreadable = pl.concat([rows, unreadable])
         new = pl.DataFrame(entries, schema=polars_schema(LANDING_FILES))
         files = self._without(self._files, table, new["file"].to_list())
-        files = pl.concat([files, new]).sort(LANDING_FILES.key)
-        if not files.equals(self._files):
+        self._files = pl.concat([files, new])
+
+    def save(self) -> None:
+        """Write what has changed, the refused rows before the register."""
+        rows = self._unreadable.sort(UNREADABLE_ROWS.key)
+        if not rows.equals(self._saved_unreadable):
+            self._lake.replace_all(UNREADABLE_ROWS, rows)
+            self._saved_unreadable = rows
+        files = self._files.sort(LANDING_FILES.key)
+        if not files.equals(self._saved_files):
             self._lake.replace_all(LANDING_FILES, files)
-            self._files = files
+            self._saved_files = files
 
     @staticmethod
     def _without(frame: pl.DataFrame, table: str, files: list[str]) -> pl.DataFrame:

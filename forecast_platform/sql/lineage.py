@@ -38,7 +38,10 @@ def column_lineage(project: SqlProject, model: str) -> dict[str, list[tuple[str,
     sql = project.render(model, first=_ANY_DAY, last=_ANY_DAY)
     schema = {name: dict.fromkeys(_columns(project, name), "unknown") for name in spec.depends_on}
     try:
-        roots = lineage(None, sql, schema, dialect="duckdb", validate_qualify_columns=True)
+        # Untrimmed: else every column of every step gets a copy of the query it is selected in.
+        roots = lineage(
+            None, sql, schema, dialect="duckdb", trim_selects=False, validate_qualify_columns=True
+        )
     except SqlglotError as error:
         raise ConfigurationError(f"{spec.path} is not SQL that can be followed: {error}") from error
     return {

@@ -26,6 +26,7 @@ def daily(
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     if context.run.tags.get("fail"):
         raise ValueError("no power")
+    context.add_asset_metadata({"newest": True}, asset_key="daily", partition_key=LAST)
     yield dg.MaterializeResult(asset_key="daily", metadata={"rows": 5})
     yield dg.AssetCheckResult(check_name="sound", asset_key="daily", passed=True)
 
@@ -77,6 +78,30 @@ def test_a_range_is_materialised_day_by_day(
     assert checks[0].status.value == "SUCCEEDED"
     # Dagster plans a check for every day of the range, and evaluates it once.
     assert sorted(check.partition for check in checks if check.partition) == RANGE
+
+
+def test_days_of_a_batch_are_stored_as_if_each_were_stored_alone(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
+    done = run(instance)
+    made = dg.DagsterEventType.ASSET_MATERIALIZATION
+    yielded = {event.partition: event for event in done.all_events
+               if event.event_type is made}  # fmt: skip
+    records = instance.event_log_storage.get_event_records(
+        dg.EventRecordsFilter(made, asset_key=KEY), ascending=True
+    )
+    in_run = instance.get_records_for_run(done.run_id, of_type=made).records
+    assert [record.partition_key for record in records] == RANGE
+    for stored in (records, in_run):
+        entries = [record.event_log_entry for record in stored]
+        assert [entry.dagster_event for entry in entries] == [yielded[day] for day in RANGE]
+        assert len({entry.timestamp for entry in entries}) == len(RANGE)
+    assert [e.event_log_entry.timestamp for e in records] == [
+        e.event_log_entry.timestamp for e in in_run
+    ]
+    assert sum("newest" in r.asset_materialization.metadata
+               for r in records if r.asset_materialization) == 1  # fmt: skip
 
 
 def test_failed_days_are_known_and_mended(instance: dg.DagsterInstance) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lake_tables import ITEMS, STOCK, append_raw, day, fingerprints, stock
 
 from forecast_platform.lake import Lake
-from forecast_platform.lake.ledger import WHOLE
+from forecast_platform.lake.ledger import WHOLE, Ledger
 from forecast_platform.lake.tables import _fingerprints
 
 DAYS = [day(n) for n in range(4)]
@@ -60,6 +61,24 @@ def test_the_newest_publication_of_a_day_counts_and_history_has_all(lake: Lake) 
     history = lake.ledger.history()
     assert history.height == 6
     assert history["sequence"].is_sorted()
+
+
+@settings(max_examples=12)
+@given(
+    writers=st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 1), st.booleans()), max_size=6)
+)
+def test_what_is_current_is_the_same_for_all_whoever_added_last(
+    writers: list[tuple[str, int, bool]],
+) -> None:
+    with TemporaryDirectory() as folder:
+        ledgers = {name: Ledger(Path(folder)) for name in "ab"}
+        for content, (name, number, looks) in enumerate(writers):
+            if looks:
+                ledgers[name].current()
+            entry = {"day": [day(number)], "content": [content], "inputs": [None], "rows": [1]}
+            ledgers[name].append("stock", pl.DataFrame(entry))
+        found = {name: ledger.current().sort("day").rows() for name, ledger in ledgers.items()}
+        assert found["a"] == found["b"] == Ledger(Path(folder)).current().sort("day").rows()
 
 
 def test_days_that_were_not_made_from_anything_have_no_inputs(lake: Lake) -> None:

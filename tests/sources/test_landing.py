@@ -257,7 +257,7 @@ def test_today_is_the_shop_s_today(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "step",
-    [(Ledger, "append"), (Lake, "replace_all"), (Register, "record")],
+    [(Ledger, "append"), (Lake, "replace_all"), (Register, "save")],
     ids=["before-ledger", "before-unreadable-rows", "before-register"],
 )
 def test_killed_on_the_way_no_day_is_forgotten(

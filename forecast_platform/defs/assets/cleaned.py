@@ -11,7 +11,6 @@ from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import dependencies, spec, sql_models
 from forecast_platform.sql.lineage import column_lineage as model_lineage
 from forecast_platform.sql.project import ModelSpec
-from forecast_platform.sql.run import run
 
 _TABLE = "clean_demand"
 
@@ -55,6 +54,8 @@ def cleaned(
     context: dg.AssetExecutionContext, home: HomeResource
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Run the SQL models over the look-back and publish the days."""
+    from forecast_platform.sql.run import run
+
     opened = home.home
     days = days_of(context)
     making = opened.begin(_TABLE, days)

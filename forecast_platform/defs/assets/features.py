@@ -6,7 +6,6 @@ from forecast_platform.defs.metadata import result
 from forecast_platform.defs.partitions import days_of
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import dependencies, spec
-from forecast_platform.features import compute
 
 
 @dg.multi_asset(
@@ -16,6 +15,8 @@ from forecast_platform.features import compute
 )
 def features(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
     """Compute every feature over the look-back and publish the days."""
+    from forecast_platform.features import compute
+
     days = days_of(context)
     making = home.home.begin("features", days)
     frame = compute(

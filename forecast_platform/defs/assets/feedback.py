@@ -1,7 +1,6 @@
 """Feedback: accuracy of issued forecasts, and records that rest on older data than is known now."""
 
 import dagster as dg
-import polars as pl
 
 from forecast_platform.contracts import tables
 from forecast_platform.defs.automation import AFTER_RECORDS
@@ -9,9 +8,7 @@ from forecast_platform.defs.metadata import result
 from forecast_platform.defs.partitions import days_of
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import dependencies, spec
-from forecast_platform.forecasting import score_issued
-from forecast_platform.incremental import Kind, changes_since
-from forecast_platform.lake import polars_schema
+from forecast_platform.graph import Kind
 
 
 @dg.multi_asset(
@@ -21,6 +18,8 @@ from forecast_platform.lake import polars_schema
 )
 def accuracy(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
     """Score what was issued against the demand that came."""
+    from forecast_platform.forecasting import score_issued
+
     days = days_of(context)
     making = home.home.begin("accuracy", days)
     scores = score_issued(making.window("clean_demand"), making.window("forecasts"))
@@ -42,6 +41,11 @@ def record_marks(
     context: dg.AssetExecutionContext, home: HomeResource
 ) -> dg.MaterializeResult[None]:
     """Mark closed records under which the data have changed since they were issued."""
+    import polars as pl
+
+    from forecast_platform.incremental import changes_since
+    from forecast_platform.lake import polars_schema
+
     opened = home.home
     state, history = opened.state(), opened.lake.ledger.history()
     contract = tables()["record_marks"]

@@ -7,10 +7,8 @@ import dagster as dg
 from forecast_platform.defs.assets.plan import RecordConfig
 from forecast_platform.defs.metadata import picture, result
 from forecast_platform.defs.partitions import days_of
-from forecast_platform.defs.pictures import forecast_against_actuals
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import dependencies, spec
-from forecast_platform.training import gathered, issue
 
 _NAMES = ("forecasts", "lead_time_demand")
 
@@ -24,6 +22,9 @@ def forecasts(
     context: dg.AssetExecutionContext, config: RecordConfig, home: HomeResource
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Issue each origin with the champion of the newest cutoff before it; closed days are kept."""
+    from forecast_platform.defs.pictures import forecast_against_actuals
+    from forecast_platform.issuing import gathered, issue
+
     opened = home.home
     days = days_of(context)
     revisions = opened.writable("forecasts", days, config.restate)

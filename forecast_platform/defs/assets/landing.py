@@ -12,7 +12,6 @@ from forecast_platform.defs.metadata import result
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import spec
 from forecast_platform.errors import LandingError
-from forecast_platform.sources.landing import land
 
 
 @dg.multi_asset(
@@ -34,6 +33,8 @@ def landing(
     Raises:
         LandingError: If a folder or mapping cannot be read; the other tables have landed then.
     """
+    from forecast_platform.sources.landing import land
+
     opened = home.home
     more, waited = True, False
     changed: dict[str, int] = {}

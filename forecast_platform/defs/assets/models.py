@@ -11,34 +11,43 @@ from forecast_platform.defs.partitions import WEEKLY, days_of
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import OWNERS, spec
 from forecast_platform.settings import settings
-from forecast_platform.training import crown, train_family
 
-_ON_GPU = {"lstm"}
+_NEURAL = {"lstm", "gru", "rnn", "dnn"}
+_ENSEMBLE = "ensemble"
+_FEATURES = dg.AssetDep(
+    "features",
+    partition_mapping=dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True),
+)
 MODEL_ASSETS = tuple(f"model_{family}" for family in settings().models)
 
 
 def _trained(family: str) -> dg.AssetsDefinition:
+    combines = family == _ENSEMBLE
+    members = [asset for asset in MODEL_ASSETS if asset != f"model_{_ENSEMBLE}"]
+
     @dg.asset(
         name=f"model_{family}",
-        description=f"The {family} model, judged on rolling origins and fitted up to the cutoff.",
+        description=(
+            "All families weighed by how they forecast origins before the cutoff."
+            if combines
+            else f"The {family} model, judged on rolling origins and fitted up to the cutoff."
+        ),
         group_name="models",
         owners=[OWNERS["models"]],
-        kinds={"torch" if family in _ON_GPU else "python", "mlflow"},
+        kinds={"torch" if family in _NEURAL else "python", "mlflow"},
         partitions_def=WEEKLY,
         backfill_policy=dg.BackfillPolicy.multi_run(1),
-        pool="gpu" if family in _ON_GPU else None,
-        deps=[
-            dg.AssetDep(
-                "features",
-                partition_mapping=dg.TimeWindowPartitionMapping(
-                    allow_nonexistent_upstream_partitions=True
-                ),
-            )
-        ],
+        pool="gpu" if family in _NEURAL else None,
+        deps=[dg.AssetDep(member) for member in members] if combines else [_FEATURES],
     )
     def asset(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
+        from forecast_platform.training import train_ensemble, train_family
+
         (cutoff,) = days_of(context)
-        scores = train_family(home.home, family, cutoff)
+        if combines:
+            scores = train_ensemble(home.home, cutoff)
+        else:
+            scores = train_family(home.home, family, cutoff)
         return dg.MaterializeResult(metadata={"cutoff": str(cutoff), **scores})
 
     return asset
@@ -59,6 +68,8 @@ def champion(
     context: dg.AssetExecutionContext, home: HomeResource
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Choose the family that answers from this cutoff on, and promote it in the registry."""
+    from forecast_platform.training import crown
+
     opened = home.home
     (cutoff,) = days_of(context)
     versions, scores, plot = crown(opened, cutoff)

@@ -6,7 +6,6 @@ from forecast_platform.defs.metadata import result
 from forecast_platform.defs.partitions import days_of
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import dependencies, spec
-from forecast_platform.replenishment import make_plans
 
 _PLAN = "replenishment_plan"
 
@@ -26,6 +25,8 @@ def replenishment_plan(
     context: dg.AssetExecutionContext, config: RecordConfig, home: HomeResource
 ) -> dg.MaterializeResult[None]:
     """Decide what to order after the close of each day; closed days keep what they said."""
+    from forecast_platform.replenishment import make_plans
+
     opened = home.home
     days = days_of(context)
     revisions = opened.writable(_PLAN, days, config.restate)

@@ -1,9 +1,9 @@
 """From raw tables to validated rows and the quarantine."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import dagster as dg
-import polars as pl
 
 from forecast_platform.contracts import (
     LANDED,
@@ -13,14 +13,16 @@ from forecast_platform.contracts import (
     tables,
     validated,
 )
-from forecast_platform.defs.checks import accounting, expectations
 from forecast_platform.defs.metadata import result, same_columns
 from forecast_platform.defs.partitions import days_of
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import dependencies, spec
-from forecast_platform.home import Home
-from forecast_platform.incremental import references
-from forecast_platform.quality import validate
+from forecast_platform.graph import references
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from forecast_platform.home import Home
 
 
 def _validated(table: Table) -> dg.AssetsDefinition:
@@ -50,6 +52,9 @@ def _validated(table: Table) -> dg.AssetsDefinition:
     def asset(
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        from forecast_platform.defs.verdicts import accounting, expectations
+        from forecast_platform.quality import validate
+
         opened = home.home
         days = days_of(context) if table.day else None
         making = opened.begin(accepted, days)
@@ -66,7 +71,7 @@ def _validated(table: Table) -> dg.AssetsDefinition:
     return asset
 
 
-def _references(home: Home, table: Table) -> dict[str, pl.Series]:
+def _references(home: "Home", table: Table) -> "dict[str, pl.Series]":
     """Known keys of the tables that `table` refers to, where the shop lands them."""
     known: dict[str, pl.Series] = {}
     for name in references(table.name):
