@@ -19,11 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast_platform.features.demand import TABLE_DEMAND_FEATURES, DemandFeature
 from forecast_platform.panel import BoolArray, FloatArray
 
 Array = NDArray[Any]
-
-SALE_CAP_DAYS = 56
 
 
 class MovingSums:
@@ -96,24 +95,9 @@ class Block:
     category: NDArray[np.intp]
 
     @cached_property
-    def known(self) -> BoolArray:
-        """(R, N) whether demand is known."""
-        return ~np.isnan(self.demand)
-
-    @cached_property
-    def filled(self) -> NDArray[np.float64]:
-        """(R, N) demand with 0 for unknown, wide enough to sum squares without loss."""
-        return np.where(self.known, self.demand, 0).astype(np.float64)
-
-    @cached_property
-    def sums(self) -> MovingSums:
-        """Sums of known demand."""
-        return MovingSums(self.filled)
-
-    @cached_property
-    def counts(self) -> MovingSums:
-        """Numbers of days with known demand."""
-        return MovingSums(self.known.view(np.uint8))
+    def demand_by_series(self) -> FloatArray:
+        """(N, R) demand, a series' days side by side."""
+        return np.ascontiguousarray(self.demand.T)
 
     @cached_property
     def days_on_offer(self) -> Array:
@@ -156,46 +140,6 @@ def ratio(numerator: Array, denominator: Array) -> FloatArray:
     return quotient
 
 
-def _demand_lag(days: int) -> Callable[[Block], Array]:
-    return lambda block: lag(block.demand, days, block.rows)
-
-
-def _demand_mean(days: int) -> Callable[[Block], Array]:
-    return lambda block: ratio(
-        block.sums.over(days, block.rows), block.counts.over(days, block.rows)
-    )
-
-
-def _demand_std(block: Block) -> Array:
-    count = block.counts.over(28, block.rows).astype(np.float64)
-    total = block.sums.over(28, block.rows)
-    squares = MovingSums(np.square(block.filled)).over(28, block.rows)
-    spread = np.maximum(squares * count - np.square(total), 0)
-    return np.sqrt(ratio(spread, count * (count - 1)))
-
-
-def _zero_share(block: Block) -> Array:
-    zeros = MovingSums((block.demand == 0).view(np.uint8)).over(28, block.rows)
-    return ratio(zeros, block.counts.over(28, block.rows))
-
-
-def _days_since_sale(block: Block) -> Array:
-    since = np.full(block.demand.shape[1], SALE_CAP_DAYS, dtype=np.uint8)
-    result = np.empty((block.rows, len(since)), dtype=np.float32)
-    start = len(block.demand) - block.rows
-    for row, sold in enumerate(block.demand > 0):
-        np.minimum(since + np.uint8(1), SALE_CAP_DAYS, out=since)
-        since[sold] = 0
-        if row >= start:
-            result[row - start] = since
-    return result
-
-
-def _weekday_mean(block: Block) -> Array:
-    total = MovingSums(block.filled, step=7).over(8, block.rows)
-    return ratio(total, MovingSums(block.known.view(np.uint8), step=7).over(8, block.rows))
-
-
 def _price_level(block: Block) -> Array:
     known = ~np.isnan(block.price)
     total = MovingSums(np.where(known, block.price, 0).astype(np.float64)).over(28, block.rows)
@@ -235,7 +179,7 @@ def _category_mean(days: int) -> Callable[[Block], Array]:
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature.
+    """One feature of more than demand.
 
     Attributes:
         name: Column of the `features` contract, which describes it.
@@ -248,13 +192,8 @@ class Feature:
     values: Callable[[Block], Array]
 
 
-FEATURES = (
-    *(Feature(f"demand_lag_{days}", days, _demand_lag(days)) for days in (1, 7, 14, 28)),
-    *(Feature(f"demand_mean_{days}", days - 1, _demand_mean(days)) for days in (7, 28, 56)),
-    Feature("demand_std_28", 27, _demand_std),
-    Feature("zero_share_28", 27, _zero_share),
-    Feature("days_since_sale", SALE_CAP_DAYS - 1, _days_since_sale),
-    Feature("weekday_mean_8", 49, _weekday_mean),
+FEATURES: tuple[Feature | DemandFeature, ...] = (
+    *TABLE_DEMAND_FEATURES,
     Feature("price_level_28", 27, _price_level),
     *(Feature(f"price_change_{days}", days, _price_change(days)) for days in (1, 7)),
     Feature("promotion_lag_7", 7, _promotion_lag),

@@ -1,56 +1,41 @@
-"""ARIMA(1,1,1) per series on weekday-adjusted demand, estimated by statsmodels.
+"""Seasonal ARIMA per series, estimated by exact maximum likelihood: our own engine.
 
-Estimated once per training cutoff, one series at a time, over processes. Every day after that the
-stored parameters filter the newest 182 days of all series at once. Notation as in Hyndman and
-Athanasopoulos, Forecasting: Principles and Practice (3rd ed.), chapter 9, with y the demand divided
-by its weekday's factor and w its first difference: w_t = phi w_{t-1} + e_t + theta e_{t-1}.
+ARIMA(1,1,1)(1,0,1)_7 on demand in units, with regressors known in advance if wanted. Estimated
+once per training cutoff; every day after that the stored parameters filter the newest days, which
+gives what a new estimate with the same parameters would give. Notation as in Hyndman and
+Athanasopoulos, Forecasting: Principles and Practice (3rd ed.), chapter 9.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
-from multiprocessing import get_context
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import astuple, dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecast_platform.contracts import QUANTILES
-from forecast_platform.models.base import (
-    NOT_TRAINED,
-    Floats,
-    Progress,
-    Reasons,
-    WindowForecaster,
-    known_mean,
-    known_quantiles,
-    one_blas_thread,
-    windows,
-)
-from forecast_platform.models.seasonal_naive import SeasonalNaive
+from forecast_platform.errors import ModelError
+from forecast_platform.models.base import Floats, Progress, Reasons, known_quantiles, windows
+from forecast_platform.models.local import PATH_LAG, LocalForecaster, degenerate, path_correlation
+from forecast_platform.models.sarima import model as engine
+from forecast_platform.models.sarima.model import Order
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from forecast_platform.panel import Panel
 
 Doubles = NDArray[np.float64]
 
-ESTIMATION_DAYS = 365
-MIN_KNOWN_DAYS = 30
-PRIOR_UNITS = 25.0
-"""Units sold that pull a weekday's factor to 1, so that slow sellers keep a flat week."""
+ORDER = Order(1, 1, 1, 1, 0, 1, 7)
+DAYS = 730
+JUDGED_DAYS = 365
+"""A series that did not move for a year is not worth a model."""
 
-START = (0.2, -0.8)
-MAX_ITERATIONS = 50
-PARALLEL_FROM = 400
-"""Below so many series the start of processes costs more than it saves."""
-
-_BLOCK = 25
-_NO_START = "no known demand in the last 182 days"
+_BATCH = 500
 
 
 @dataclass
@@ -58,238 +43,186 @@ class Parameters:
     """Estimates of N series.
 
     Attributes:
-        phi: (N,) autoregressive coefficient.
-        theta: (N,) moving-average coefficient.
-        weekday: (N, 7) factors, Monday first.
-        spread: (N, Q) quantiles of the one-day errors, units.
-        reason: (N,) of None, or why the series was not estimated.
+        order: (N, 7) of (p, d, q, P, D, Q, s).
+        coefficients: (N, K) of (phi, theta, Phi, Theta), then zeros.
+        slopes: (N, k + 1) of the regressors, and the mean of an order that has
+            one, units of demand.
+        sigma2: (N,) variance of the shocks, units of demand squared; NaN if not estimated.
+        log_likelihood: (N,) log likelihood reached.
+        iterations: (N,) iterations of the maximiser.
+        spread: (N, Q) quantiles of the one-day errors over their standard deviation in units of
+            that of a shock, in units of demand.
     """
 
-    phi: Doubles
-    theta: Doubles
-    weekday: Doubles
+    order: NDArray[np.int64]
+    coefficients: Doubles
+    slopes: Doubles
+    sigma2: Doubles
+    log_likelihood: Doubles
+    iterations: Doubles
     spread: Doubles
-    reason: Reasons
+
+    @classmethod
+    def blank(cls, n: int, orders: list[Order], k: int) -> Parameters:
+        """Room for the estimates of n series, of which the orders are known."""
+        widest = max((order.n_coefficients for order in orders), default=0)
+        widths = (widest, k + 1, None, None, None, len(QUANTILES))
+        shapes = [(n,) if width is None else (n, width) for width in widths]
+        return cls(np.zeros((n, 7), dtype=np.int64), *(np.full(shape, np.nan) for shape in shapes))
 
     def take(self, rows: NDArray[np.intp]) -> Parameters:
         """The estimates of some series."""
         return Parameters(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
-class Arima(WindowForecaster):
-    """ARIMA(1,1,1) on weekday-adjusted demand; series it cannot fit go to the seasonal naive."""
-
-    name = "arima"
-    context_days = 182
-
-    def __init__(self, workers: int = 1) -> None:
-        super().__init__()
-        self.workers = workers
-        self._fallback = SeasonalNaive()
-        self._parameters: Parameters | None = None
-
-    def _fit(self, panel: Panel, seed: int, progress: Progress | None) -> None:
-        self._fallback.fit(panel, seed=seed)
-        recent = panel.last(ESTIMATION_DAYS)
-        demand = recent.demand.astype(np.float64)
-        weekday = weekday_factors(demand, recent.first_day)
-        adjusted = demand / weekday[:, _weekdays(recent.first_day, recent.n_days)]
-        reason = _degenerate(demand)
-        phi, theta = np.zeros(panel.n_series), np.zeros(panel.n_series)
-        rows = np.flatnonzero([text is None for text in reason])
-        done = 0
-        for block in self._estimates(adjusted[rows]):
-            for outcome in block:
-                phi[rows[done]], theta[rows[done]], reason[rows[done]] = outcome
-                done += 1
-            if progress:
-                progress(done, done / len(rows))
-        errors = filtered(adjusted, phi, theta)[-1]
-        spread = known_quantiles(errors, QUANTILES)
-        self._parameters = Parameters(phi, theta, weekday, spread, reason)
-        fitted = np.array([text is None for text in reason])
-        if fitted.any():
-            self.autocorrelation = path_correlation(phi[fitted], theta[fitted])
-
-    def _estimates(self, series: Doubles) -> Iterator[list[tuple[float, float, str | None]]]:
-        blocks = [series[at : at + _BLOCK] for at in range(0, len(series), _BLOCK)]
-        if self.workers == 1 or len(series) < PARALLEL_FROM:
-            yield from map(estimate, blocks)
-            return
-        # Not fork: the caller may hold threads and locks of polars, torch or Dagster.
-        with ProcessPoolExecutor(self.workers, get_context("forkserver")) as pool:
-            yield from pool.map(estimate, blocks)
-
-    def _predict(
-        self, panel: Panel, origins: Sequence[dt.date], horizon: int
-    ) -> tuple[Floats, Floats, Reasons]:
-        assert self._parameters is not None  # guaranteed by fit and load
-        rows = self.rows_of(panel)
-        parameters = self._parameters.take(np.maximum(rows, 0))
-        reasons = np.empty((len(origins), panel.n_series), dtype=object)
-        reasons[:] = np.where(rows < 0, NOT_TRAINED, parameters.reason)
-        own = np.flatnonzero([reason is None for reason in reasons[0]])
-        mean = np.zeros((len(origins), panel.n_series, horizon))
-        quantiles = np.zeros((*mean.shape, len(QUANTILES)))
-        mean[:, own], quantiles[:, own] = _forecast(
-            panel.select(own), origins, horizon, parameters.take(own), self.context_days
-        )
-        other = np.setdiff1d(np.arange(panel.n_series), own)
-        mean[:, other], quantiles[:, other], _ = self._fallback._predict(
-            panel.select(other), origins, horizon
-        )
-        blank = np.isnan(mean[..., 0])
-        mean[blank], quantiles[blank], reasons[blank] = 0, 0, _NO_START
-        return mean, quantiles, reasons
-
-    def _save(self, folder: Path) -> None:
-        import polars as pl
-
-        assert self._parameters is not None
-        items, locations = zip(*self._keys, strict=True)
-        pl.DataFrame(
-            {
-                "item_id": items,
-                "location_id": locations,
-                "phi": self._parameters.phi,
-                "theta": self._parameters.theta,
-                "weekday": self._parameters.weekday,
-                "spread": self._parameters.spread,
-                "reason": pl.Series(self._parameters.reason.tolist(), dtype=pl.String),
-            }
-        ).write_parquet(folder / "parameters.parquet")
-        self._fallback.save(folder / "fallback")
-
-    def _load(self, folder: Path) -> None:
-        import polars as pl
-
-        table = pl.read_parquet(folder / "parameters.parquet")
-        reason = np.array(table["reason"].to_list(), dtype=object)
-        phi, theta, weekday, spread = (
-            table[name].to_numpy() for name in ("phi", "theta", "weekday", "spread")
-        )
-        self._parameters = Parameters(phi, theta, weekday, spread, reason)
-        self._fallback.load(folder / "fallback")
-
-
-def estimate(series: Doubles) -> list[tuple[float, float, str | None]]:
-    """Maximum likelihood estimates (phi, theta, reason it failed) of each row of (n, T).
-
-    Runs in worker processes too. Missing days are NaN and integrated out by the Kalman filter.
-    """
-    from statsmodels.tsa.statespace.sarimax import SARIMAX
-
-    def one(values: Doubles) -> tuple[float, float, str | None]:
-        try:
-            model = SARIMAX(
-                values / np.nanstd(values),
-                order=(1, 1, 1),
-                simple_differencing=True,
-                concentrate_scale=True,
-            )
-            result = model.fit(start_params=START, maxiter=MAX_ITERATIONS, disp=0, cov_type="none")
-        except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
-            return 0.0, 0.0, f"estimation failed: {type(error).__name__}: {error}"
-        phi, theta = (float(value) for value in result.params)
-        if not result.mle_retvals["converged"]:
-            return 0.0, 0.0, f"not converged in {MAX_ITERATIONS} iterations"
-        if not (np.isfinite(phi) and np.isfinite(theta)):
-            return 0.0, 0.0, "estimates are not finite"
-        return phi, theta, None
-
-    with warnings.catch_warnings(), one_blas_thread():
-        warnings.simplefilter("ignore")
-        return [one(values) for values in series]
-
-
-def weekday_factors(demand: Doubles, first_day: dt.date) -> Doubles:
-    """(N, 7) mean demand of each weekday over the mean of all days, shrunk to 1, Monday first."""
-    weekday = _weekdays(first_day, demand.shape[1])
-    level = np.nan_to_num(known_mean(demand))
-    factors = np.ones((len(demand), 7))
-    for day in range(7):
-        of_day = demand[:, weekday == day]
-        expected = (~np.isnan(of_day)).sum(axis=1) * level
-        factors[:, day] = (np.nansum(of_day, axis=1) + PRIOR_UNITS) / (expected + PRIOR_UNITS)
-    return factors
-
-
-def filtered(
-    values: Floats, phi: Doubles, theta: Doubles
-) -> tuple[Doubles, Doubles, Doubles, Doubles]:
-    """Steady-state filter over the last axis with fixed parameters.
+class Arima(LocalForecaster):
+    """One order for all series; series that cannot be fitted go to the seasonal naive.
 
     Args:
-        values: (..., N, T) weekday-adjusted demand. An unknown day counts as its forecast.
-        phi: (N,) autoregressive coefficients.
-        theta: (N,) moving-average coefficients.
-
-    Returns:
-        Level y, difference w and error e after the last day, each (..., N), and all one-day errors
-        (..., N, T), NaN on unknown days. Starts from the mean of the window: with theta near -1
-        nothing is ever forgotten, and the mean is what the exact filter would give.
+        workers: Threads.
+        order: The model.
+        regressors: Names of covariates known in advance: a regression with ARIMA errors.
     """
-    y = known_mean(values)
-    w, e = np.zeros_like(y), np.zeros_like(y)
-    errors = np.empty(values.shape)
-    for day in range(values.shape[-1]):
-        expected = y + phi * w + theta * e
-        error = values[..., day] - expected
-        errors[..., day] = error
-        e = np.where(np.isnan(error), 0.0, error)
-        w = expected + e - y
-        y = y + w
-    return y, w, e, errors
+
+    name = "arima"
+    context_days = DAYS
+
+    def __init__(
+        self, workers: int = 1, order: Order = ORDER, regressors: Sequence[str] = ()
+    ) -> None:
+        super().__init__()
+        self.workers = workers
+        self._order = order
+        self._regressors = tuple(regressors)
+        self._parameters = Parameters.blank(0, [], 0)
+
+    def _orders(self, demand: Doubles, progress: Progress | None) -> list[Order]:
+        """The order of each series (N, T)."""
+        return [self._order] * len(demand)
+
+    def _estimate(self, panel: Panel, seed: int, progress: Progress | None) -> Reasons:
+        recent = panel.last(DAYS)
+        demand = recent.demand.astype(np.float64)
+        known = covariates(recent, self._regressors, recent.n_days)
+        reason = degenerate(demand[:, -JUDGED_DAYS:], JUDGED_DAYS)
+        rows = np.flatnonzero([text is None for text in reason])
+        orders = self._orders(demand[rows], progress)
+        out = Parameters.blank(panel.n_series, orders, len(self._regressors))
+        done = 0
+        for order, group in _grouped(orders):
+            for at in range(0, len(group), _BATCH):
+                some = rows[group[at : at + _BATCH]]
+                self._fill(out, order, some, demand[some], _of(known, some))
+                done += len(some)
+                if progress:
+                    progress(done, done / len(rows))
+        self._parameters = out
+        for row in rows[~(out.sigma2[rows] > 0)]:
+            reason[row] = f"ARIMA{Order(*out.order[row].tolist())} could not be estimated"
+        fitted = np.flatnonzero([text is None for text in reason])
+        if len(fitted):
+            self.autocorrelation = path_correlation(self._psi(fitted, PATH_LAG + 1))
+        return reason
+
+    def _fill(
+        self, out: Parameters, order: Order, rows: NDArray[np.intp], demand: Doubles, known: Doubles
+    ) -> None:
+        found = engine.estimate(demand, order, known, workers=self.workers)
+        means, variances = engine.predict(demand, order, found.coefficients, found.slopes, 0, known)
+        out.order[rows] = order.array
+        out.coefficients[rows, : order.n_coefficients] = found.coefficients
+        out.coefficients[rows, order.n_coefficients :] = 0
+        out.slopes[rows] = 0
+        out.slopes[rows, : found.slopes.shape[1]] = found.slopes
+        out.sigma2[rows] = found.sigma2
+        out.log_likelihood[rows] = found.log_likelihood
+        out.iterations[rows] = found.iterations
+        out.spread[rows] = known_quantiles((demand - means) / np.sqrt(variances), QUANTILES)
+
+    def _psi(self, rows: NDArray[np.intp], horizon: int) -> Doubles:
+        own = self._parameters.take(rows)
+        psi = np.empty((len(rows), horizon))
+        for order, group in _grouped(own.order):
+            psi[group] = engine.psi_weights(order, own.coefficients[group], horizon)
+        return psi
+
+    def _answer(
+        self, panel: Panel, rows: NDArray[np.intp], origins: Sequence[dt.date], horizon: int
+    ) -> tuple[Floats, Floats]:
+        own = self._parameters.take(rows)
+        past = windows(panel, origins, DAYS).astype(np.float64)
+        mean = np.empty((len(origins), len(rows), horizon))
+        variance = np.empty_like(mean)
+        for at, origin in enumerate(origins):
+            known = covariates(panel, self._regressors, DAYS, origin, horizon)
+            for order, group in _grouped(own.order):
+                means, variances = engine.predict(
+                    past[at, group], order, own.coefficients[group], own.slopes[group], horizon,
+                    _of(known, group),
+                )  # fmt: skip
+                mean[at, group], variance[at, group] = means[:, DAYS:], variances[:, DAYS:]
+        return mean, mean[..., None] + np.sqrt(variance)[..., None] * own.spread[:, None, :]
+
+    def _columns(self) -> dict[str, Any]:
+        return {f.name: getattr(self._parameters, f.name) for f in fields(Parameters)}
+
+    def _restore(self, table: pl.DataFrame) -> None:
+        self._parameters = Parameters(*(table[f.name].to_numpy() for f in fields(Parameters)))
 
 
-def psi_weights(phi: Doubles, theta: Doubles, horizon: int) -> Doubles:
-    """(N, H) moving-average weights of the level: psi_0 = 1, psi_j - psi_{j-1} = (phi + theta)
-    phi^{j-1} (Box, Jenkins, Reinsel and Ljung 2015, section 5.1.1).
-    """  # noqa: D205
-    powers = phi[:, None] ** np.arange(horizon - 1)
-    steps = (phi + theta)[:, None] * powers
-    return np.cumsum(np.concatenate([np.ones((len(phi), 1)), steps], axis=1), axis=1)
+def covariates(
+    panel: Panel, names: Sequence[str], days: int, origin: dt.date | None = None, horizon: int = 0
+) -> Doubles:
+    """(N, k, days + H) values known in advance, up to H days after the origin.
+
+    (1, k, days + H) where no covariate differs between series. Days before the panel are NaN.
+
+    Args:
+        panel: The panel.
+        names: k covariates.
+        days: Days up to and including the origin.
+        origin: By default the panel's last day.
+        horizon: H.
+
+    Raises:
+        ModelError: If the panel lacks a covariate or a day of it, named one by one.
+    """
+    end = panel.n_days if origin is None else panel.column_of(origin) + 1
+    parts = []
+    for name in names:
+        values = panel.future.get(name)
+        if values is None:
+            raise ModelError(
+                f"The regressor {name!r} is not among the panel's covariates known in advance "
+                f"({', '.join(sorted(panel.future)) or 'none'}): add it, or train without it."
+            )
+        part = np.atleast_2d(values)[:, max(end - days, 0) : end + horizon]
+        ahead = part[:, max(part.shape[1] - horizon, 0) :]
+        missing = end + horizon - np.atleast_2d(values).shape[1]
+        if missing > 0 or np.isnan(ahead).any():
+            holes = int(np.isnan(ahead).sum()) + max(missing, 0) * len(part)
+            raise ModelError(
+                f"The regressor {name!r} lacks {holes} of the values of the {horizon} days after "
+                f"{origin or panel.last_day}: fill them in, or train without it."
+            )
+        front = days + horizon - part.shape[1]
+        parts.append(np.pad(part, ((0, 0), (front, 0)), constant_values=np.nan))
+    if not parts:
+        return np.zeros((1, 0, days + horizon))
+    rows = max(len(part) for part in parts)
+    shape = (rows, days + horizon)
+    return np.stack([np.broadcast_to(part, shape) for part in parts], axis=1).astype(np.float64)
 
 
-def path_correlation(phi: Doubles, theta: Doubles, horizon: int = 14) -> float:
-    """Median over series of the correlation of forecast errors 14 and 15 days ahead."""
-    psi = psi_weights(phi, theta, horizon + 1)
-    shared = (psi[:, :-1] * psi[:, 1:]).sum(axis=1)
-    spread = np.sqrt((psi[:, :-1] ** 2).sum(axis=1) * (psi**2).sum(axis=1))
-    return float(np.clip(np.median(shared / spread), 0, 0.95))
+def _of(regressors: Doubles, rows: NDArray[np.intp]) -> Doubles:
+    return regressors[rows] if len(regressors) > 1 else regressors
 
 
-def _forecast(
-    panel: Panel, origins: Sequence[dt.date], horizon: int, parameters: Parameters, days: int
-) -> tuple[Floats, Floats]:
-    """Mean (O, N, H) and quantiles (O, N, H, Q), units; NaN where nothing is known."""
-    phi, theta = parameters.phi, parameters.theta
-    of_day = _weekdays(panel.first_day, panel.n_days)
-    y, w, e, _ = filtered(
-        windows(panel, origins, days, panel.demand / parameters.weekday[:, of_day]), phi, theta
-    )
-    step = phi * w + theta * e
-    mean = y[..., None] + step[..., None] * np.cumsum(phi[:, None] ** np.arange(horizon), axis=1)
-    growth = np.sqrt(np.cumsum(psi_weights(phi, theta, horizon) ** 2, axis=1))
-    spread = (growth[..., None] * parameters.spread[:, None, :]).astype(np.float32)
-    ahead = np.array([_weekdays(origin, horizon + 1)[1:] for origin in origins])
-    factor = np.moveaxis(parameters.weekday[:, ahead], 0, 1).astype(np.float32)
-    mean = mean.astype(np.float32)
-    return mean * factor, (mean[..., None] + spread) * factor[..., None]
-
-
-def _weekdays(first_day: dt.date, days: int) -> NDArray[np.intp]:
-    return (first_day.weekday() + np.arange(days)) % 7
-
-
-def _degenerate(demand: Doubles) -> Reasons:
-    """(N,) why a series cannot be estimated, None where it can."""
-    known = (~np.isnan(demand)).sum(axis=1)
-    low = np.where(np.isnan(demand), np.inf, demand).min(axis=1)
-    high = np.where(np.isnan(demand), -np.inf, demand).max(axis=1)
-    reason = np.full(len(demand), None, dtype=object)
-    reason[low == high] = "constant demand"
-    reason[(low == high) & (high == 0)] = f"no demand in the last {ESTIMATION_DAYS} days"
-    for row in np.flatnonzero(known < MIN_KNOWN_DAYS):
-        reason[row] = f"{known[row]} known days, at least {MIN_KNOWN_DAYS} are needed"
-    return reason
+def _grouped(
+    orders: Sequence[Order] | NDArray[np.int64],
+) -> Iterator[tuple[Order, NDArray[np.intp]]]:
+    """Each order with the positions that have it."""
+    lines = np.array([astuple(o) if isinstance(o, Order) else o for o in orders]).reshape(-1, 7)
+    found, member = np.unique(lines, axis=0, return_inverse=True)
+    for at, line in enumerate(found):
+        yield Order(*(int(part) for part in line)), np.flatnonzero(member.reshape(-1) == at)

@@ -1,4 +1,4 @@
-"""What the LSTM sees: the panel on the device, and windows gathered there by index.
+"""What the networks see: the panel on the device, and windows gathered there by index.
 
 Imports numpy and torch alone.
 """
@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch  # noqa: TID253 - imported by lstm.py alone
+import torch  # noqa: TID253 - loaded with the neural families alone
 from numpy.typing import NDArray
 from torch import Tensor  # noqa: TID253
 
@@ -112,8 +112,8 @@ class Inputs:
         missing = sorted({*schema.past, *schema.future} - {*panel.past, *panel.future})
         if missing:
             raise ModelError(
-                f"lstm was trained with the covariates {missing}, which the panel lacks (it has "
-                f"{sorted({*panel.past, *panel.future})}): add them, or train again without."
+                f"The network was trained with the covariates {missing}, which the panel lacks (it "
+                f"has {sorted({*panel.past, *panel.future})}): add them, or train again without."
             )
         self.schema, self.horizon, self.device = schema, horizon, device
         self.n_series, self.n_days = panel.n_series, panel.n_days

@@ -11,18 +11,39 @@ from forecast_platform.models.base import DESCRIPTION, Forecaster
 
 _CLASSES = {
     "seasonal_naive": ("seasonal_naive", "SeasonalNaive"),
+    "naive": ("smoothing", "Naive"),
+    "moving_average": ("smoothing", "MovingAverage"),
+    "weekday_mean": ("smoothing", "WeekdayMean"),
+    "ses": ("smoothing", "Ses"),
+    "ets": ("smoothing", "Ets"),
+    "theta": ("smoothing", "Theta"),
+    "croston": ("intermittent", "Croston"),
+    "sba": ("intermittent", "Sba"),
+    "tsb": ("intermittent", "Tsb"),
+    "adida": ("intermittent", "Adida"),
+    "imapa": ("intermittent", "Imapa"),
     "arima": ("arima", "Arima"),
-    "lstm": ("lstm", "Lstm"),
+    "auto_arima": ("auto_arima", "AutoArima"),
+    "arima_statsmodels": ("arima_statsmodels", "ArimaStatsmodels"),
+    "lstm": ("nets", "Lstm"),
+    "gru": ("nets", "Gru"),
+    "rnn": ("nets", "Rnn"),
+    "dnn": ("nets", "Dnn"),
+    "ridge": ("ridge", "Ridge"),
+    "decision_tree": ("forest", "DecisionTree"),
+    "random_forest": ("forest", "RandomForest"),
+    "lightgbm": ("trees", "LightGbm"),
 }
 FAMILIES = tuple(_CLASSES)
 
 
-def create(family: str, *, workers: int = 1) -> Forecaster:
+def create(family: str, *, workers: int = 1, epochs: int | None = None) -> Forecaster:
     """Return an unfitted model of `family`.
 
     Args:
         family: One of `FAMILIES`.
-        workers: Processes that families estimated series by series may use.
+        workers: Processes or threads that a family which can share its work may use.
+        epochs: Epochs of a neural family at most; its own default if None.
 
     Raises:
         ModelError: If there is no such family.
@@ -33,8 +54,9 @@ def create(family: str, *, workers: int = 1) -> Forecaster:
     model: Forecaster = getattr(
         importlib.import_module(f"forecast_platform.models.{module}"), name
     )()
-    if hasattr(model, "workers"):
-        model.workers = workers
+    for option, value in (("workers", workers), ("epochs", epochs)):
+        if value is not None and hasattr(model, option):
+            setattr(model, option, value)
     return model
 
 

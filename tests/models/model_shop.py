@@ -12,6 +12,8 @@ from forecast_platform.panel import Panel
 FIRST_DAY = dt.date(2024, 1, 1)
 DAYS = 210
 CUTOFF = FIRST_DAY + dt.timedelta(days=167)
+EPOCHS = 5
+"""Enough for a network to learn a shop this small."""
 BAD = ("all_missing", "all_zero", "constant", "million", "one_value", "three_days_old")
 
 

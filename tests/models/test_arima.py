@@ -2,121 +2,110 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from model_shop import CUTOFF
 
-from forecast_platform.models import Forecaster
-from forecast_platform.models.arima import (
-    Arima,
-    estimate,
-    filtered,
-    path_correlation,
-    psi_weights,
-    weekday_factors,
-)
+from forecast_platform.errors import ModelError
+from forecast_platform.models.arima import Arima
+from forecast_platform.models.auto_arima import AutoArima
+from forecast_platform.models.sarima.model import Order
 from forecast_platform.panel import Panel
 
-PHI, THETA = np.array([0.3, 0.0, -0.4]), np.array([-0.8, -0.6, 0.2])
+
+@pytest.fixture(scope="module")
+def fitted(shop: Panel) -> Arima:
+    model = Arima()
+    model.fit(shop.until(CUTOFF), seed=1)
+    return model
 
 
-def simulated(days: int = 400) -> np.ndarray:
-    rng = np.random.default_rng(4)
-    shocks = rng.standard_normal((3, days))
-    steps = shocks.copy()
-    for day in range(1, days):
-        steps[:, day] += PHI * steps[:, day - 1] + THETA * shocks[:, day - 1]
-    return 100 + steps.cumsum(axis=1)
+def with_holidays(effect: float) -> Panel:
+    """Three series of 400 days that sell more on the holidays, which are known 28 days ahead."""
+    rng = np.random.default_rng(5)
+    holiday = (rng.random(428) < 0.1).astype(np.float32)
+    demand = rng.poisson(20, (3, 400)) + effect * holiday[:400]
+    names = np.array(["a", "b", "c"], dtype=object)
+    return Panel(
+        names, names, dt.date(2024, 1, 1), demand.astype(np.float32),
+        np.ones(demand.shape, dtype=bool), future={"holiday": holiday},
+    )  # fmt: skip
 
 
-def reference(values: np.ndarray, phi: float, theta: float):
-    from statsmodels.tsa.statespace.sarimax import SARIMAX
-
-    return SARIMAX(values, order=(1, 1, 1)).smooth([phi, theta, 1.0])
-
-
-def test_the_filter_forecasts_as_statsmodels_does() -> None:
-    values = simulated()
-    y, w, e, errors = filtered(values, PHI, THETA)
-    step = (PHI * w + THETA * e)[:, None]
-    ours = y[:, None] + step * np.cumsum(PHI[:, None] ** np.arange(28), axis=1)
-    for row in range(3):
-        theirs = reference(values[row], PHI[row], THETA[row])
-        assert ours[row] == pytest.approx(theirs.forecast(28), abs=1e-6)
-        assert errors[row, 200:] == pytest.approx(theirs.resid[200:], abs=1e-6)
-
-
-def test_the_spread_grows_with_the_horizon_as_statsmodels_says() -> None:
-    values = simulated()
-    psi = psi_weights(PHI, THETA, 28)
-    for row in range(3):
-        theirs = reference(values[row], PHI[row], THETA[row]).get_forecast(28).se_mean
-        assert np.sqrt(np.cumsum(psi[row] ** 2)) == pytest.approx(theirs, rel=1e-6)
-
-
-def test_after_a_gap_the_filter_comes_back_to_statsmodels() -> None:
-    values = simulated()
-    values[:, 250:260] = np.nan
-    y, w, e, errors = filtered(values, PHI, THETA)
-    assert np.isnan(errors[:, 250:260]).all()
-    for row in range(3):
-        theirs = reference(values[row], PHI[row], THETA[row]).forecast(1)
-        assert y[row] + PHI[row] * w[row] + THETA[row] * e[row] == pytest.approx(theirs, abs=1e-3)
-
-
-def test_where_nothing_is_forgotten_the_forecast_is_the_mean() -> None:
-    values = np.random.default_rng(0).poisson(3, (1, 180)).astype(float)
-    y, _w, e, _ = filtered(values, np.array([0.0]), np.array([-1.0]))
-    assert y - e == pytest.approx(values.mean(axis=1))
-
-
-def test_estimates_recover_the_process() -> None:
-    for row, (phi, theta, reason) in enumerate(estimate(simulated(3000)[:2])):
-        assert reason is None
-        assert (phi, theta) == pytest.approx((PHI[row], THETA[row]), abs=0.1)
-
-
-def test_a_series_statsmodels_cannot_estimate_gives_its_reason() -> None:
-    impossible, sound = estimate(np.array([[np.inf] * 60, [1.0, 2, 4] * 20]))
-    assert impossible == (0.0, 0.0, "not converged in 50 iterations")
-    assert sound[2] is None
-
-
-def test_weekday_factors_are_ratios_to_the_mean_and_flat_for_slow_sellers() -> None:
-    week = np.array([1, 1, 1, 1, 1, 2, 0.5])
-    fast = np.tile(week * 1e5, 52)
-    factors = weekday_factors(np.stack([fast, fast * 1e-9]), dt.date(2024, 1, 1))
-    assert factors[0] == pytest.approx(week / week.mean(), rel=1e-3)
-    assert factors[1] == pytest.approx(np.ones(7), abs=1e-3)
-
-
-def test_path_correlation_of_a_random_walk_is_nearly_one_and_of_noise_zero() -> None:
-    zero = np.zeros(1)
-    assert path_correlation(zero, zero) == 0.95
-    assert path_correlation(zero, zero - 1) == pytest.approx(0, abs=1e-9)
-
-
-def test_processes_estimate_what_one_process_does(
-    monkeypatch: pytest.MonkeyPatch, shop: Panel, trained: dict[str, Forecaster]
+def test_the_parameters_are_a_table_with_a_row_for_each_series(
+    fitted: Arima, shop: Panel, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("forecast_platform.models.arima.PARALLEL_FROM", 1)
-    monkeypatch.setattr("forecast_platform.models.arima._BLOCK", 4)
-    model = Arima(workers=2)
+    fitted.save(tmp_path)
+    table = pl.read_parquet(tmp_path / "parameters.parquet")
+    assert table["item_id"].to_list() == shop.items.tolist()
+    estimated = table.filter(pl.col("reason").is_null())
+    assert set(map(tuple, estimated["order"].to_list())) == {(1, 1, 1, 1, 0, 1, 7)}
+    assert estimated["sigma2"].min() > 0
+
+
+def test_threads_estimate_what_one_thread_does(fitted: Arima, shop: Panel) -> None:
+    threads = Arima(workers=3)
     told: list[tuple[int, float]] = []
-    model.fit(shop.until(CUTOFF), seed=1, progress=lambda *step: told.append(step))
-    one = trained["arima"].predict(shop, [CUTOFF])
-    assert model.predict(shop, [CUTOFF]).mean.tobytes() == one.mean.tobytes()
+    threads.fit(shop.until(CUTOFF), seed=1, progress=lambda *step: told.append(step))
+    assert threads.predict().quantiles.tobytes() == fitted.predict().quantiles.tobytes()
     assert told[-1] == (7, 1.0)
 
 
-def test_a_series_with_no_known_day_in_the_window_says_so(
-    shop: Panel, trained: dict[str, Forecaster]
-) -> None:
-    demand = shop.demand.copy()
-    demand[5] = np.nan
-    available = shop.available.copy()
-    available[5] = True
-    forecast = trained["arima"].predict(replace(shop, demand=demand, available=available), [CUTOFF])
-    assert forecast.fallback_reason[0, 5] == "no known demand in the last 182 days"
-    assert not forecast.mean[0, 5].any()
+def test_the_spread_grows_with_the_horizon(fitted: Arima) -> None:
+    quantiles = fitted.predict(horizon=200).quantiles[0, 5]
+    width = quantiles[:, -1] - quantiles[:, 0]
+    assert (np.diff(width) >= -1e-4).all()
+    assert width[-1] > width[0]
+
+
+def test_holidays_known_in_advance_are_forecast() -> None:
+    panel = with_holidays(15)
+    model = Arima(regressors=["holiday"])
+    model.fit(panel, seed=1)
+    mean, ahead = model.predict().mean[0], panel.future["holiday"][400:] > 0
+    lift = mean[:, ahead].mean(axis=1) - mean[:, ~ahead].mean(axis=1)
+    assert lift == pytest.approx(np.full(3, 15), abs=1.5)
+
+
+def test_a_regressor_of_each_series_counts_for_that_series() -> None:
+    panel = with_holidays(0)
+    price = np.random.default_rng(6).uniform(1, 2, (3, 428)).astype(np.float32)
+    slopes = np.array([[-8.0], [0.0], [5.0]], dtype=np.float32)
+    panel = replace(panel, demand=panel.demand + slopes * price[:, :400], future={"price": price})
+    model = Arima(order=Order(1, 0, 0), regressors=["price"])
+    model.fit(panel, seed=1)
+    cheap = replace(panel, future={"price": np.where(np.arange(428) < 400, price, 1)})
+    dear = replace(panel, future={"price": np.where(np.arange(428) < 400, price, 2)})
+    change = model.predict(dear).mean[0, :, -1] - model.predict(cheap).mean[0, :, -1]
+    assert change == pytest.approx(slopes[:, 0], abs=2.5)
+
+
+def test_a_regressor_that_is_not_known_is_named() -> None:
+    panel = with_holidays(3)
+    model = Arima(regressors=["holiday"])
+    model.fit(panel, seed=1)
+    with pytest.raises(ModelError, match=r"'holiday' is not among .*\(none\)"):
+        model.predict(replace(panel, future={}))
+    with pytest.raises(ModelError, match="'holiday' lacks 2 of the values of the 30 days after"):
+        model.predict(panel, horizon=30)
+
+
+def test_auto_arima_gives_each_series_its_order(shop: Panel) -> None:
+    rng = np.random.default_rng(7)
+    noise, walk = rng.poisson(9, 400), 200 + rng.normal(0, 4, 400).cumsum()
+    panel = replace(with_holidays(0), demand=np.stack([noise, walk, noise]).astype(np.float32))
+    model = AutoArima()
+    model.fit(panel, seed=1)
+    order = model._parameters.order
+    assert order[:, 1].tolist() == [0, 1, 0]
+    assert order[0].tolist() == order[2].tolist()
+    assert model.predict().mean[0, 0].mean() == pytest.approx(9, abs=1)
+
+
+def test_a_search_without_time_still_answers(shop: Panel) -> None:
+    model = AutoArima(seconds=0)
+    model.fit(shop.until(CUTOFF), seed=1)
+    assert model.predict().fallback_reason[0, :6].tolist() == [None] * 6

@@ -3,15 +3,20 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from model_shop import CUTOFF, FIRST_DAY
+from scipy import stats
 
 from forecast_platform.errors import ModelError
 from forecast_platform.models import Forecaster, create
-from forecast_platform.models.lstm_data import calendar, covariate
+from forecast_platform.models.net_data import calendar, covariate
+from forecast_platform.models.net_training import Plan
+from forecast_platform.models.nets import Lstm
+from forecast_platform.models.networks import Architecture, Cell, Head, _likelihood
 from forecast_platform.panel import Panel
 
 
@@ -54,7 +59,7 @@ def test_training_comes_down_and_leaves_the_callers_random_numbers_alone(shop: P
     torch.manual_seed(9)
     expected = torch.rand(3)
     torch.manual_seed(9)
-    create("lstm").fit(shop.last(80), seed=2, progress=lambda *step: told.append(step))
+    create("lstm", epochs=5).fit(shop.last(80), seed=2, progress=lambda *step: told.append(step))
     assert torch.equal(torch.rand(3), expected)
     epochs, losses = zip(*told, strict=True)
     assert epochs == tuple(range(1, len(told) + 1))
@@ -77,7 +82,7 @@ def test_the_calendar_knows_the_weekday() -> None:
 
 def test_the_network_needs_torch_and_numpy_alone() -> None:
     code = (
-        "import sys, forecast_platform.models.lstm;"
+        "import sys, forecast_platform.models.nets;"
         "print([m for m in ('polars', 'pandas', 'statsmodels') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -99,3 +104,49 @@ def test_it_beats_the_seasonal_naive_on_a_shop_with_weekly_rhythm_and_noise() ->
         model.fit(known, seed=1)
         errors[family] = np.square(model.predict().mean[0] - ahead).mean()
     assert errors["lstm"] < 0.7 * errors["seasonal_naive"]
+
+
+def test_an_interrupted_training_goes_on_to_the_same_weights(shop: Panel, tmp_path: Path) -> None:
+    plan = Plan(epochs=4, fewest_batches=2, most_batches=2)
+    known = shop.last(80)
+    undisturbed = Lstm(Architecture(dropout=0.2), plan)
+    undisturbed.fit(known, seed=3)
+    stopped = Lstm(Architecture(dropout=0.2), plan)
+    stopped.checkpoints = tmp_path
+
+    def stop(epoch: int, loss: float) -> None:
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(known, seed=3, progress=stop)
+    epochs: list[int] = []
+    stopped.fit(known, seed=3, progress=lambda epoch, loss: epochs.append(epoch))
+    assert epochs == [3, 4]
+    assert stopped.predict().quantiles.tobytes() == undisturbed.predict().quantiles.tobytes()
+
+
+@pytest.mark.parametrize("head", ["quantiles", "negative_binomial", "tweedie"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "dnn"])
+def test_every_head_on_every_cell_learns_and_comes_back_from_disk(
+    shop: Panel, tmp_path: Path, cell: Cell, head: Head
+) -> None:
+    plan = Plan(epochs=4, batch=64, fewest_batches=6, most_batches=6)
+    losses: list[float] = []
+    model = Lstm(Architecture(cell=cell, head=head, hidden=16), plan, seeds=2)
+    model.fit(shop.until(CUTOFF), seed=1, progress=lambda epoch, loss: losses.append(loss))
+    assert min(losses[1:4]) < losses[0]
+    forecast = model.predict()
+    assert (forecast.quantiles[..., -1] > forecast.quantiles[..., 4]).any()
+    model.save(tmp_path)
+    again = Lstm()
+    again.load(tmp_path)
+    again.update(shop.until(CUTOFF))
+    assert again.predict().quantiles.tobytes() == forecast.quantiles.tobytes()
+
+
+def test_the_likelihood_is_that_of_a_negative_binomial() -> None:
+    actual, mean, dispersion = torch.tensor([0.0, 3.0]), torch.tensor([2.0, 2.0]), torch.tensor(0.5)
+    shape = 1 / 0.5
+    expected = stats.nbinom.logpmf([0, 3], shape, shape / (shape + 2))
+    assert _likelihood(actual, mean, dispersion).tolist() == pytest.approx(-expected, rel=1e-5)
