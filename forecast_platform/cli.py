@@ -142,10 +142,12 @@ def backtest(
 
     families = tuple(models.split(",")) if models else settings().models
     with _watching("backtest"):
-        scores, plot = backtest_home(Home(settings()), families, origins, horizon)
-    from forecast_platform.summary import scores_table
+        judgement, plot = backtest_home(Home(settings()), families, origins, horizon)
+    from forecast_platform.summary import levels_table, scores_table, standings_table
 
-    console.print(scores_table(scores))
+    console.print(scores_table(judgement.overall, f"{origins} origins, {horizon} days ahead"))
+    console.print(levels_table(judgement.scores))
+    console.print(standings_table(judgement.overall))
     console.print(f"Plot: {plot}", markup=False, soft_wrap=True)
 
 

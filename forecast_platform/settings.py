@@ -58,9 +58,12 @@ class Settings(BaseSettings):
 
     horizon_days: int = Field(28, ge=1, le=365, description="Days forecast ahead.")
     models: tuple[str, ...] = Field(
-        ("seasonal_naive", "arima", "lstm"), min_length=1, description="Families that are trained."
+        ("seasonal_naive", "theta", "arima", "lightgbm", "lstm", "ensemble"),
+        min_length=1,
+        description="Families that are trained; `ensemble` weighs the others.",
     )
-    backtest_origins: int = Field(3, ge=1, description="Rolling origins at each training cutoff.")
+    backtest_origins: int = Field(4, ge=1, description="Rolling origins at each training cutoff.")
+    epochs: int = Field(24, ge=1, description="Epochs of neural families at most.")
     training_days: int = Field(730, ge=56, description="Days of history a model is trained on.")
     sample_paths: int = Field(200, ge=20, description="Sample paths per series.")
     seed: int = Field(7, description="Seed of everything random.")
@@ -98,6 +101,8 @@ class Settings(BaseSettings):
     def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) < len(value) or not all(map(str.isidentifier, value)):
             raise ValueError("should name each model family once")
+        if value == ("ensemble",):
+            raise ValueError("should name families for the ensemble to weigh")
         return value
 
     @field_validator("end_date")

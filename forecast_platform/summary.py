@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import polars as pl
 from rich.box import SIMPLE_HEAD
@@ -12,11 +13,13 @@ from rich.table import Table
 
 from forecast_platform.contracts import LANDED
 from forecast_platform.errors import PlatformError
+from forecast_platform.forecasting.compare import standings
+from forecast_platform.forecasting.leaderboard import level_board
 from forecast_platform.home import Home
 from forecast_platform.replenishment import LOOK_BACK_DAYS, explain, most_urgent
 from forecast_platform.settings import Settings
 
-_SCORES = ("pinball", "rmsse", "wape", "mae", "coverage_50", "coverage_80", "coverage_90")
+_SCORES = ("pinball", "wrmsse", "rmsse", "wape", "pit_50", "pit_80", "pit_90", "pit_95")
 
 
 def summary(console: Console, settings: Settings) -> None:
@@ -73,14 +76,54 @@ def scores_table(
     metrics = [metric for metric in _SCORES if metric in wide.columns]
     order = metrics[:1]
     table = Table(
-        title=title, box=SIMPLE_HEAD, caption="* champion; in 80: actuals inside the 80 % interval"
+        title=title, box=SIMPLE_HEAD, caption="* champion; in 80: share inside the 80 % interval"
     )
     table.add_column("model", no_wrap=True)
     for metric in metrics:
-        table.add_column(metric.replace("coverage_", "in "), justify="right", no_wrap=True)
+        table.add_column(metric.replace("pit_", "in "), justify="right", no_wrap=True)
     for row in wide.sort(*order, "model").iter_rows(named=True):
         mark = " *" if row["model"] in champions else ""
         table.add_row(row["model"] + mark, *(f"{row[m]:.3f}" for m in metrics))
+    return table
+
+
+def levels_table(scores: pl.DataFrame, metric: str = "wrmsse") -> Table:
+    """A metric per model, level of aggregation and ABC class, best average over levels first.
+
+    Args:
+        scores: Columns model, origin, level, metric, value.
+        metric: The metric shown.
+    """
+    board = level_board(scores, metric)
+    table = Table(title=f"{metric} by level", box=SIMPLE_HEAD)
+    table.add_column("model", no_wrap=True)
+    for level in board.columns[1:]:
+        table.add_column(level, justify="right")
+    for model, *values in board.iter_rows():
+        table.add_row(model, *(f"{value:.3f}" for value in values))
+    return table
+
+
+def standings_table(scores: pl.DataFrame, metrics: Sequence[str] = ("pinball", "wrmsse")) -> Table:
+    """How sure it is that the best model is better than each other.
+
+    Args:
+        scores: Columns model, origin, metric, value.
+        metrics: Losses compared, each with its own best.
+    """
+    table = Table(
+        title="How sure", box=SIMPLE_HEAD,
+        caption="that the best is better: Diebold-Mariano test, bootstrap over origins",
+    )  # fmt: skip
+    for heading in ("loss", "model", "mean", "above best", "test", "bootstrap"):
+        table.add_column(heading, justify="left" if heading in ("loss", "model") else "right")
+    for metric in metrics:
+        for row in standings(scores, metric).iter_rows(named=True):
+            sure = [row["confidence"], row["resampled"]]
+            table.add_row(
+                metric, row["model"], f"{row['value']:.4f}", f"{row['relative']:.1%}",
+                *("best" if share is None else f"{share:.0%}" for share in sure),
+            )  # fmt: skip
     return table
 
 

@@ -1,7 +1,7 @@
-"""From the feature table to trained, judged and recorded models, and from them to forecasts.
+"""From the feature table to trained, judged and recorded models.
 
-Puts the rooms together: features make the panel, models are fitted, forecasting judges and issues,
-tracking records. Does not belong here: any of their arithmetic.
+Puts the rooms together: the lake gives the panel, models are fitted, forecasting judges, combines
+and calibrates, tracking records. Does not belong here: any of their arithmetic.
 """
 
 from __future__ import annotations
@@ -9,7 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -17,90 +21,100 @@ import polars as pl
 
 from forecast_platform import progress
 from forecast_platform.contracts import tables
-from forecast_platform.contracts.derived import FORECASTS, LEAD_TIME_DEMAND
 from forecast_platform.errors import ModelError
-from forecast_platform.features import PANEL_COLUMNS, panel_from_features
 from forecast_platform.forecasting import (
-    Champion,
-    Issuer,
-    backtest,
-    champion_for,
+    Judgement,
     choose_champion,
+    judge,
     rolling_origins,
 )
-from forecast_platform.forecasting.backtest import leaderboard_plot
-from forecast_platform.home import Home, Making
-from forecast_platform.incremental import FORECAST_CONTEXT_DAYS
+from forecast_platform.forecasting.backtest import joined, judge_forecasts
+from forecast_platform.forecasting.calibrated import CALIBRATION, held_out, learned
+from forecast_platform.forecasting.champion import incumbent_for
+from forecast_platform.forecasting.ensemble import Ensemble
+from forecast_platform.forecasting.kept import kept_forecasts
+from forecast_platform.forecasting.leaderboard import leaderboard_plot
+from forecast_platform.forecasting.truth import Truth, truths
+from forecast_platform.home import Home
 from forecast_platform.lake import polars_schema
-from forecast_platform.lake.days import ONE_DAY
-from forecast_platform.models import create, load
-from forecast_platform.models.base import on_offer
+from forecast_platform.lake_panel import read_prices, training_panel
+from forecast_platform.models import Forecaster, create, load
 from forecast_platform.panel import Panel
-from forecast_platform.replenishment import terms
 from forecast_platform.tracking.client import Tracker, Training
 
+ENSEMBLE = Ensemble.name
 _ORIGIN_STEP = 14
 _LEAST_HISTORY = 56
-_SCORES, _RECORD = "scores.parquet", "record.json"
+_SCORES, _SERIES, _RECORD = "scores.parquet", "series.parquet", "record.json"
 
-
-def read_panel(home: Home, first: dt.date, last: dt.date) -> Panel:
-    """The panel of the days first..last, with the calendar of the horizon after them."""
-    settings = home.settings
-    features = home.lake.scan(tables()["features"], first, last).select(PANEL_COLUMNS).collect()
-    return panel_from_features(
-        features, first, last,
-        products=home.read("validated_products"),
-        locations=home.read("validated_locations"),
-        calendar=home.read("validated_calendar"),
-        horizon=settings.horizon_days,
-        country=settings.country,
-    )  # fmt: skip
+Known = Mapping[dt.date, Truth]
 
 
 def train_family(home: Home, family: str, cutoff: dt.date) -> dict[str, float]:
     """Judge a family on origins before the cutoff, fit it up to the cutoff, record it.
 
+    Its quantiles are calibrated on the origins it was judged on, and it is judged calibrated on
+    each part of them by what the others taught.
+
     Returns:
         Mean score by metric; empty where the history is too short to judge.
     """
     settings = home.settings
-    panel = _training_panel(home, cutoff)
-    scores = _judge(home, family, panel, settings.backtest_origins)
-    model = create(family, workers=settings.workers)
-
-    def told(step: int, value: float) -> None:
-        progress.tell(f"{family} {cutoff}: step {step}, {value:.4g}")
-
+    panel = training_panel(home, cutoff)
+    known = _judged_by(home, panel)
+    kept = {family: _kept(home, cutoff) / family}
+    if known:
+        progress.tell(f"{family}: judging on {len(known)} origins from {min(known)}")
+        _keep(home, [family], panel, sorted(known), settings.horizon_days, kept[family].parent)
     progress.tell(f"{family} {cutoff}: fitting {panel.n_series} series x {panel.n_days} days")
-    model.fit(panel, seed=settings.seed, progress=told)
-    folder = model_folder(home, family, cutoff)
-    part = folder.with_suffix(".part")
-    shutil.rmtree(part, ignore_errors=True)
-    model.save(part)
-    scores.write_parquet(part / _SCORES)
-    means = dict(scores.group_by("metric").agg(pl.col("value").mean()).sort("metric").iter_rows())
-    run_id, version = Tracker(settings.mlflow_home).log_training(
-        Training(
-            family=family,
-            cutoff=cutoff,
-            artifacts=part,
-            params={
-                "seed": settings.seed, "training_days": panel.n_days, "series": panel.n_series,
-                "horizon_days": settings.horizon_days, "origins": settings.backtest_origins,
-            },
-            metrics=means,
-            dataset=_digest(home, cutoff),
+    model = _created(home, family)
+    model.fit(panel, seed=settings.seed, progress=partial(_told, f"{family} {cutoff}"))
+    with _publishing(home, family, cutoff) as part:
+        model.save(part)
+        judgement = None
+        if known:
+            judgement = _as_issued(family, kept, known)
+            learned(kept, known, sorted(known))[1].save(part / CALIBRATION)
+        return _record(home, family, cutoff, part, judgement, panel)
+
+
+def train_ensemble(home: Home, cutoff: dt.date) -> dict[str, float]:
+    """Weigh, judge and record the ensemble of the families trained up to the cutoff.
+
+    Returns:
+        Mean score by metric; empty where the history is too short to judge, and all families then
+        weigh the same.
+
+    Raises:
+        ModelError: If no family was trained up to the cutoff.
+    """
+    panel = training_panel(home, cutoff)
+    known = _judged_by(home, panel)
+    members = [family for family in home.settings.models if family != ENSEMBLE]
+    folders = {f: model_folder(home, f, cutoff) for f in members}
+    if missing := [family for family, folder in folders.items() if not folder.exists()]:
+        raise ModelError(
+            f"The ensemble of {cutoff} needs the models of {', '.join(missing)}: train them with "
+            f"`forecast-platform train --cutoff {cutoff}`."
         )
-    )  # fmt: skip
-    (part / _RECORD).write_text(json.dumps({"run_id": run_id, "version": version}))
-    shutil.rmtree(folder, ignore_errors=True)
-    part.rename(folder)
-    return means
+    weights, judgement, calibration = dict.fromkeys(members, 1.0), None, None
+    if known:
+        kept = {family: _kept(home, cutoff) / family for family in members}
+        judgement = _as_issued(ENSEMBLE, kept, known)
+        weights, calibration = learned(kept, known, sorted(known))
+    told = ", ".join(f"{name} {weight:.0%}" for name, weight in weights.items())
+    progress.tell(f"{ENSEMBLE} {cutoff}: {told}")
+    with _publishing(home, ENSEMBLE, cutoff) as part:
+        Ensemble({name: load(folders[name]) for name in weights}, weights).save(part)
+        if calibration:
+            calibration.save(part / CALIBRATION)
+        return _record(home, ENSEMBLE, cutoff, part, judgement, panel)
 
 
 def crown(home: Home, cutoff: dt.date) -> tuple[pl.DataFrame, pl.DataFrame, bytes | None]:
-    """Choose the champion among the families trained up to `cutoff`, and promote it.
+    """Choose the champion among the models trained up to `cutoff`, and promote it.
+
+    The champion of the cutoff before stays unless another is better with confidence.
 
     Returns:
         Rows of `model_versions`, rows of `model_scores`, and the leaderboard as PNG where there
@@ -111,12 +125,17 @@ def crown(home: Home, cutoff: dt.date) -> tuple[pl.DataFrame, pl.DataFrame, byte
         for family in home.settings.models
         if ((folder := model_folder(home, family, cutoff)) / _RECORD).exists()
     }
-    scores = pl.concat([pl.read_parquet(folder / _SCORES) for folder in folders.values()])
-    if scores.is_empty():
+    judged = [folder / _SCORES for folder in folders.values() if (folder / _SCORES).exists()]
+    scores = pl.concat(pl.read_parquet(path) for path in judged) if judged else None
+    if scores is None:
         best = next(iter(folders))
         reasons = dict.fromkeys(folders, "history too short to judge; the first family answers")
     else:
-        best, reasons = choose_champion(scores)
+        best, reasons = choose_champion(
+            scores,
+            incumbent=incumbent_for(home.read("model_versions"), cutoff),
+            overlap=ceil(home.settings.horizon_days / _ORIGIN_STEP),
+        )
     rows = []
     for family, folder in folders.items():
         record = json.loads((folder / _RECORD).read_text())
@@ -125,95 +144,52 @@ def crown(home: Home, cutoff: dt.date) -> tuple[pl.DataFrame, pl.DataFrame, byte
                      family == best, reasons[family]))  # fmt: skip
         if family == best:
             Tracker(home.settings.mlflow_home).promote(family, record["version"])
+    shutil.rmtree(_kept(home, cutoff), ignore_errors=True)
     versions = pl.DataFrame(rows, schema=polars_schema(tables()["model_versions"]), orient="row")
+    if scores is None:
+        return versions, polars_schema(tables()["model_scores"]).to_frame(), None
     summary = (
         scores.group_by("model", "metric")
         .agg(pl.col("value").mean(), origins=pl.len())
         .with_columns(cutoff=pl.lit(cutoff))
         .sort("model", "metric")
     )
-    return versions, summary, None if scores.is_empty() else leaderboard_plot(scores)
-
-
-def issue(
-    home: Home, making: Making, revisions: Mapping[dt.date, int]
-) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """Issue the forecasts of the origins in `revisions`, one at a time.
-
-    Each origin sees a panel of its own: the series on offer and the days its model may read. So its
-    bytes do not depend on which other origins are issued with it.
-
-    Args:
-        home: The home folder.
-        making: The making of `forecasts`.
-        revisions: Revision by origin.
-
-    Yields:
-        Rows of `forecasts` and of `lead_time_demand` of one origin.
-    """
-    settings = home.settings
-    versions = home.read("model_versions")
-    context = FORECAST_CONTEXT_DAYS * ONE_DAY
-    panel = read_panel(home, making.first - context, making.last)
-    products, suppliers = home.read("validated_products"), home.read("validated_suppliers")
-    loaded: dict[Champion, Issuer] = {}
-    for done, (origin, revision) in enumerate(revisions.items()):
-        champion = champion_for(versions, origin)
-        if champion not in loaded:
-            forecaster = load(settings.home / champion.folder)
-            loaded[champion] = Issuer(
-                forecaster, champion, settings.horizon_days, settings.sample_paths, settings.seed
-            )
-        progress.tell(f"forecasts {making.first} to {making.last}", done / len(revisions))
-        known = panel.until(origin).last(FORECAST_CONTEXT_DAYS + 1)
-        known = known.select(on_offer(known, [origin])[0])
-        lead = _terms(home, known, products, suppliers)
-        for forecasts, demand in loaded[champion].issue(
-            known, [origin],
-            protection_days=lead["protection_days"].to_numpy(),
-            lead_time_days=lead["lead_time_days"].to_numpy(),
-        ):  # fmt: skip
-            yield forecasts.with_columns(revision=pl.lit(revision, dtype=pl.Int64)), demand
-
-
-def gathered(
-    parts: Iterator[tuple[pl.DataFrame, pl.DataFrame]],
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """All origins as one frame of `forecasts` and one of `lead_time_demand`."""
-    forecasts = [polars_schema(FORECASTS).to_frame()]
-    demand = [polars_schema(LEAD_TIME_DEMAND).to_frame()]
-    for part, lead in parts:
-        forecasts.append(part)
-        demand.append(lead)
-    return pl.concat(forecasts), pl.concat(demand)
+    return versions, summary, leaderboard_plot(scores)
 
 
 def backtest_home(
     home: Home, families: Sequence[str], origins: int, horizon: int
-) -> tuple[pl.DataFrame, Path]:
-    """Compare families over rolling origins up to the newest day of the lake.
+) -> tuple[Judgement, Path]:
+    """Compare models over rolling origins up to the newest day of the lake.
+
+    With two origins or more they are judged as they would be issued: calibrated, and the ensemble
+    weighted, by what the other origins taught.
 
     Returns:
-        Columns model, origin, metric, value; and the file of the plot.
+        What was found, and the file of the plot.
 
     Raises:
         ModelError: If there are no features yet, or too few days for that many origins.
     """
-    known = home.state().days("features")
-    if not known:
+    days = home.state().days("features")
+    if not days:
         raise ModelError(
             "There is no history to test on: land sales and run `forecast-platform run`."
         )
-    panel = _training_panel(home, known[-1])
-    days = rolling_origins(panel.last_day, origins, horizon=horizon, step=horizon)
-    scores = backtest(
-        families, panel, days, horizon=horizon, seed=home.settings.seed,
-        workers=home.settings.workers,
-        progress=lambda family, step, value: progress.tell(f"{family}: step {step}, {value:.4g}"),
-    )  # fmt: skip
+    panel = training_panel(home, days[-1], judged_days=origins * horizon)
+    chosen = rolling_origins(panel.last_day, origins, horizon=horizon, step=horizon)
+    known = truths(panel, chosen, horizon, read_prices(home, panel))
+    members = [family for family in families if family != ENSEMBLE]
+    with tempfile.TemporaryDirectory(prefix="backtest-", dir=home.settings.home) as folder:
+        _keep(home, members, panel, chosen, horizon, Path(folder))
+        kept = {family: Path(folder) / family for family in members}
+        parts = [_as_issued(family, {family: kept[family]}, known) for family in members]
+        if ENSEMBLE in families and len(members) > 1:
+            parts.append(_as_issued(ENSEMBLE, kept, known))
+    judgement = joined(parts)
     plot = home.settings.home / "leaderboard.png"
-    plot.write_bytes(leaderboard_plot(scores))
-    return scores, plot
+    plot.write_bytes(leaderboard_plot(judgement.scores))
+    return judgement, plot
 
 
 def model_folder(home: Home, family: str, cutoff: dt.date) -> Path:
@@ -221,41 +197,105 @@ def model_folder(home: Home, family: str, cutoff: dt.date) -> Path:
     return home.settings.home / "models" / family / str(cutoff)
 
 
-def _training_panel(home: Home, cutoff: dt.date) -> Panel:
-    days = home.state().days("features")
-    first = max([cutoff - (home.settings.training_days - 1) * ONE_DAY, *days[:1]])
-    return read_panel(home, first, cutoff)
+def _kept(home: Home, cutoff: dt.date) -> Path:
+    """Where forecasts of judged origins wait until the champion of the cutoff is chosen."""
+    return home.settings.home / "models" / "_judged" / str(cutoff)
 
 
-def _judge(home: Home, family: str, panel: Panel, n: int) -> pl.DataFrame:
+def _judged_by(home: Home, panel: Panel) -> Known:
+    """The origins before a cutoff that models are judged on; none on a short history."""
     settings = home.settings
     origins = [
         origin
         for origin in rolling_origins(
-            panel.last_day, n, horizon=settings.horizon_days, step=_ORIGIN_STEP
+            panel.last_day, settings.backtest_origins,
+            horizon=settings.horizon_days, step=_ORIGIN_STEP,
         )
         if (origin - panel.first_day).days >= _LEAST_HISTORY
-    ]
+    ]  # fmt: skip
     if not origins:
-        return pl.DataFrame(schema={"model": pl.String, "origin": pl.Date, "metric": pl.String,
-                                    "value": pl.Float64})  # fmt: skip
-    progress.tell(f"{family}: judging on {len(origins)} origins from {origins[0]}")
-    return backtest(
-        [family], panel, origins, horizon=settings.horizon_days, seed=settings.seed,
-        workers=settings.workers,
-        progress=lambda family, step, value: progress.tell(f"{family}: step {step}, {value:.4g}"),
+        return {}
+    return truths(panel, origins, settings.horizon_days, read_prices(home, panel))
+
+
+def _keep(
+    home: Home,
+    families: Sequence[str],
+    panel: Panel,
+    origins: Sequence[dt.date],
+    horizon: int,
+    folder: Path,
+) -> None:
+    """Forecast the origins as each family would have, and keep it in `folder/family`."""
+    models: dict[str, Callable[[], Forecaster]] = {f: partial(_created, home, f) for f in families}
+    judge(
+        models, panel, origins, horizon=horizon, seed=home.settings.seed, keep=folder,
+        progress=_told,
     )  # fmt: skip
 
 
-def _terms(
-    home: Home, panel: Panel, products: pl.DataFrame, suppliers: pl.DataFrame
-) -> pl.DataFrame:
-    """Terms of the panel's series, in its order (sorted by item and location)."""
-    series = pl.DataFrame(
-        {"item_id": panel.items.tolist(), "location_id": panel.locations.tolist()},
-        schema={"item_id": pl.String, "location_id": pl.String},
-    )
-    return terms(series, products, suppliers, home.plan_parameters)
+def _as_issued(name: str, kept: Mapping[str, Path], known: Known) -> Judgement:
+    """Judge kept forecasts, combined and calibrated by what the other origins taught."""
+    if len(known) > 1:
+        return judge_forecasts(name, held_out(kept, known, folds=min(4, len(known))), known)
+    (only,) = known
+    return judge_forecasts(name, kept_forecasts(next(iter(kept.values())), [only]), known)
+
+
+def _created(home: Home, family: str) -> Forecaster:
+    return create(family, workers=home.settings.workers, epochs=home.settings.epochs)
+
+
+@contextmanager
+def _publishing(home: Home, family: str, cutoff: dt.date) -> Iterator[Path]:
+    """A folder that takes the place of the model's once everything is in it."""
+    folder = model_folder(home, family, cutoff)
+    part = folder.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    yield part
+    shutil.rmtree(folder, ignore_errors=True)
+    part.rename(folder)
+
+
+def _record(
+    home: Home, name: str, cutoff: dt.date, part: Path, judgement: Judgement | None, panel: Panel
+) -> dict[str, float]:
+    """Record the training in `part`, with what it scored; returns the mean score by metric."""
+    settings = home.settings
+    means: dict[str, float] = {}
+    folds: dict[str, dict[str, float]] = {}
+    if judgement is not None:
+        scores = judgement.overall
+        scores.write_parquet(part / _SCORES)
+        judgement.series.write_parquet(part / _SERIES)
+        means = dict(
+            scores.group_by("metric").agg(pl.col("value").mean()).sort("metric").iter_rows()
+        )
+        folds = {
+            str(origin): dict(rows.select("metric", "value").iter_rows())
+            for (origin,), rows in scores.group_by("origin", maintain_order=True)
+        }
+    run_id, version = Tracker(settings.mlflow_home).log_training(
+        Training(
+            family=name,
+            cutoff=cutoff,
+            artifacts=part,
+            params={
+                "seed": settings.seed, "training_days": panel.n_days, "series": panel.n_series,
+                "horizon_days": settings.horizon_days, "origins": len(folds),
+            },
+            metrics=means,
+            folds=folds,
+            dataset=_digest(home, cutoff),
+        )
+    )  # fmt: skip
+    (part / _RECORD).write_text(json.dumps({"run_id": run_id, "version": version}))
+    return means
+
+
+def _told(name: str, step: int, value: float) -> None:
+    progress.tell(f"{name}: step {step}, {value:.4g}")
 
 
 def _digest(home: Home, cutoff: dt.date) -> str:

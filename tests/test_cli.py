@@ -91,7 +91,7 @@ def test_explain_takes_a_plan_line_apart(home: Path) -> None:
 def test_backtest_ends_with_a_leaderboard_and_its_plot(home: Path, tmp_path: Path) -> None:
     tried = copy(home, tmp_path / "home")
     told = works(tried, "backtest", "--origins", 2, "--horizon", 7)
-    assert "Leaderboard" in told
+    assert "2 origins, 7 days ahead" in told
     assert (tried / "leaderboard.png").read_bytes().startswith(b"\x89PNG")
 
 

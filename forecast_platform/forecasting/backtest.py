@@ -1,22 +1,60 @@
-"""Rolling-origin evaluation: what each family would have said, against what came."""
+"""Rolling-origin evaluation: what each model would have said, against what came."""
 
 from __future__ import annotations
 
 import datetime as dt
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from forecast_platform.errors import ModelError
-from forecast_platform.forecasting.metrics import score
-from forecast_platform.models import Forecaster, create
+from forecast_platform.forecasting.kept import keep_forecast
+from forecast_platform.forecasting.levels import SERIES
+from forecast_platform.forecasting.truth import Truth, truths
+from forecast_platform.models import Forecast, Forecaster, create
+from forecast_platform.models.base import NOT_ON_OFFER, Progress
 from forecast_platform.panel import Panel
 
 BacktestProgress = Callable[[str, int, float], None]
-"""Called as progress(family, step, value) while a family is fitted."""
+"""Called as progress(model, step, value) while a model is fitted."""
 
-SCHEMA = {"model": pl.String, "origin": pl.Date, "metric": pl.String, "value": pl.Float64}
+Factories = Mapping[str, Callable[[], Forecaster]]
+"""How to make each model, unfitted, by the name it is judged under."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a backtest found.
+
+    Attributes:
+        scores: Columns model, origin, level, metric, value; levels as in `Truth.scores`.
+        series: Columns model, origin, item_id, location_id, abc_class, actual, forecast, mae,
+            rmsse, mase, pinball, fallback_reason; one row per model, origin and series judged.
+    """
+
+    scores: pl.DataFrame
+    series: pl.DataFrame
+
+    @property
+    def overall(self) -> pl.DataFrame:
+        """Columns model, origin, metric, value: the scores at item-location."""
+        return self.scores.filter(level=SERIES).drop("level")
+
+    @property
+    def fallbacks(self) -> pl.DataFrame:
+        """Columns model, origin, reason, series: how often a simpler answer was given, and why."""
+        return (
+            self.series.filter(pl.col("fallback_reason").is_not_null())
+            .group_by("model", "origin", reason="fallback_reason")
+            .agg(series=pl.len())
+            .sort("model", "origin", "reason")
+        )
 
 
 def rolling_origins(
@@ -37,98 +75,109 @@ def backtest(
     workers: int = 1,
     progress: BacktestProgress | None = None,
 ) -> pl.DataFrame:
-    """Score each family at each origin.
+    """Score families at item-location: `judge` in short.
 
-    A family is fitted once, on the panel up to the first origin; for later origins it takes in the
-    new days without estimating again, as the platform does between two training cutoffs.
+    Returns:
+        Columns model, origin, metric, value; one row each.
+    """
+    factories = {family: partial(create, family, workers=workers) for family in families}
+    return judge(factories, panel, origins, horizon=horizon, seed=seed, progress=progress).overall
+
+
+def judge(
+    models: Factories,
+    panel: Panel,
+    origins: Sequence[dt.date],
+    *,
+    horizon: int = 28,
+    seed: int = 7,
+    refit_every: int | None = None,
+    prices: NDArray[np.floating[Any]] | None = None,
+    keep: Path | None = None,
+    progress: BacktestProgress | None = None,
+) -> Judgement:
+    """Score each model at each origin.
+
+    A model is fitted on the panel up to the first origin; for later origins it takes in the new
+    days without estimating again, as the platform does between two training cutoffs, or is fitted
+    anew at every k-th. One forecast is held in memory at a time.
 
     Args:
-        families: Names of families.
+        models: How to make each model.
         panel: Days up to the last actual.
         origins: Days forecast from, any order.
         horizon: Days ahead.
         seed: Seed of everything random.
-        workers: Processes for families estimated series by series.
+        refit_every: Origins between two estimates; one estimate for all if None.
+        prices: (N, T) or (N, 1) currency per unit, by which series are weighted and classed; their
+            units count if None.
+        keep: Folder in which every forecast is kept as `keep/model/origin.npz`, for calibration
+            and stacking (`kept_forecasts`).
         progress: Told about fitting.
-
-    Returns:
-        Columns model, origin, metric, value; one row each.
 
     Raises:
         ModelError: If an origin has no known demand after it, or lies outside the panel.
     """
-    origins = sorted(origins)
-    _check(panel, origins)
+    known = truths(panel, origins, horizon, prices)
     parts = []
-    for family in families:
-        model = create(family, workers=workers)
-
-        def told(step: int, value: float, family: str = family) -> None:
-            if progress:
-                progress(family, step, value)
-
-        model.fit(panel.until(origins[0]), seed=seed, progress=told)
-        parts += [
-            _scores(model, panel, origin, horizon).with_columns(
-                model=pl.lit(family), origin=pl.lit(origin)
-            )
-            for origin in origins
-        ]
-    return pl.concat(parts).select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+    for name, factory in models.items():
+        told = partial(progress, name) if progress else None
+        forecasts = _forecasts(factory, panel, list(known), horizon, seed, refit_every, told)
+        if keep is not None:
+            forecasts = _kept(forecasts, keep / name)
+        parts.append(judge_forecasts(name, forecasts, known))
+    return joined(parts)
 
 
-def leaderboard(scores: pl.DataFrame) -> pl.DataFrame:
-    """One row per model, the mean of each metric over origins, best pinball loss first."""
-    return (
-        scores.group_by("model", "metric")
-        .agg(pl.col("value").mean())
-        .pivot("metric", index="model", values="value", sort_columns=True)
-        .sort("pinball", "model")
-    )
+def judge_forecasts(
+    name: str, forecasts: Iterable[Forecast], known: Mapping[dt.date, Truth]
+) -> Judgement:
+    """Score forecasts of one model, one origin each, such as kept or combined ones.
 
-
-def leaderboard_plot(scores: pl.DataFrame, metrics: Sequence[str] = ("pinball", "rmsse")) -> bytes:
-    """PNG of the metrics by origin, one line per model."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5 * len(metrics), 3.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, metric in zip(
-        figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True
-    ):
-        for (model,), rows in (
-            scores.filter(metric=metric).sort("origin").group_by("model", maintain_order=True)
-        ):
-            axes.plot(rows["origin"].to_list(), rows["value"].to_list(), "o-", label=str(model))
-        axes.set_title(f"{metric} (lower is better)")
-        axes.tick_params(axis="x", rotation=30)
-    axes.legend()
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=110)
-    return image.getvalue()
-
-
-def _scores(model: Forecaster, panel: Panel, origin: dt.date, horizon: int) -> pl.DataFrame:
-    known = panel.until(origin)
-    model.update(known)
-    forecast = model.predict(horizon=horizon)
-    ahead = panel.demand[:, known.n_days : known.n_days + horizon]
-    days = ahead.shape[1]
-    scores = score(
-        ahead,
-        forecast.mean[0, :, :days],
-        forecast.quantiles[0, :, :days],
-        forecast.levels,
-        known.demand,
-    )
-    return pl.DataFrame({"metric": list(scores), "value": list(scores.values())})
-
-
-def _check(panel: Panel, origins: Sequence[dt.date]) -> None:
-    if not origins or origins[0] < panel.first_day or origins[-1] >= panel.last_day:
-        raise ModelError(
-            f"A backtest needs origins from {panel.first_day} to before {panel.last_day}, the days "
-            f"with known demand, and got {[str(origin) for origin in origins]}: ask for fewer "
-            "origins or land a longer history."
+    Raises:
+        ModelError: If there is none.
+    """
+    scores, series = [], []
+    for forecast in forecasts:
+        truth = known[forecast.origins[0]]
+        keys = (pl.lit(name).alias("model"), pl.lit(truth.origin).alias("origin"))
+        rows = truth.by_series(forecast).filter(
+            pl.col("fallback_reason").is_null() | (pl.col("fallback_reason") != NOT_ON_OFFER)
         )
+        scores.append(truth.scores(forecast).select(*keys, pl.all()))
+        series.append(rows.select(*keys, pl.all()))
+    if not scores:
+        raise ModelError(f"{name} has no forecasts to be judged: keep those of its backtest.")
+    return Judgement(pl.concat(scores), pl.concat(series))
+
+
+def joined(parts: Sequence[Judgement]) -> Judgement:
+    """The judgements of several models as one."""
+    return Judgement(
+        pl.concat([part.scores for part in parts]), pl.concat([part.series for part in parts])
+    )
+
+
+def _forecasts(
+    factory: Callable[[], Forecaster],
+    panel: Panel,
+    origins: Sequence[dt.date],
+    horizon: int,
+    seed: int,
+    refit_every: int | None,
+    progress: Progress | None,
+) -> Iterator[Forecast]:
+    model = factory()
+    for at, origin in enumerate(origins):
+        known = panel.until(origin)
+        if at == 0 or (refit_every and at % refit_every == 0):
+            model = model if at == 0 else factory()
+            model.fit(known, seed=seed, progress=progress)
+        model.update(known)
+        yield model.predict(horizon=horizon)
+
+
+def _kept(forecasts: Iterable[Forecast], folder: Path) -> Iterator[Forecast]:
+    for forecast in forecasts:
+        keep_forecast(folder, forecast)
+        yield forecast

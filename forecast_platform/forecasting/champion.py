@@ -9,9 +9,13 @@ from pathlib import Path
 import polars as pl
 
 from forecast_platform.errors import ModelError
+from forecast_platform.forecasting.compare import diebold_mariano, paired_losses
 
 METRIC = "pinball"
 """What decides: it judges the whole distribution, on which safety stock rests."""
+
+CONFIDENCE = 0.9
+"""What a challenger needs to take the incumbent's place."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +28,27 @@ class Champion:
     folder: Path
 
 
-def choose_champion(scores: pl.DataFrame, metric: str = METRIC) -> tuple[str, dict[str, str]]:
-    """The family with the lowest mean score over origins; ties go by name.
+def choose_champion(
+    scores: pl.DataFrame,
+    metric: str = METRIC,
+    *,
+    incumbent: str | None = None,
+    confidence: float = CONFIDENCE,
+    overlap: int = 1,
+) -> tuple[str, dict[str, str]]:
+    """The family that answers: the incumbent, unless another is better with confidence.
+
+    Without an incumbent among those scored there is nothing to defend, and the lowest mean over
+    origins wins; ties go by name. Otherwise a challenger needs a lower mean and, by the
+    Diebold-Mariano test over the same origins, the confidence asked for; of several the lowest
+    mean wins. So chance does not change the model from week to week.
 
     Args:
         scores: Columns model, origin, metric, value, as `backtest` gives them.
         metric: The metric that decides; lower is better.
+        incumbent: The family that answers now.
+        confidence: Needed to replace it, between 0.5 and 1.
+        overlap: Origins whose horizons share days: horizon / step, rounded up.
 
     Returns:
         The champion's name, and for each family the sentence why it is or is not the champion.
@@ -37,25 +56,54 @@ def choose_champion(scores: pl.DataFrame, metric: str = METRIC) -> tuple[str, di
     Raises:
         ModelError: If no family has that metric.
     """
-    means = (
-        scores.filter(metric=metric)
-        .group_by("model")
-        .agg(pl.col("value").mean(), origins=pl.len())
-        .filter(pl.col("value").is_finite())
-        .sort("value", "model")
-    )
-    if means.is_empty():
-        raise ModelError(
-            f"No family has a score for {metric}: run `forecast-platform backtest` over days with "
-            "known demand."
-        )
-    names, values, origins = means["model"].to_list(), means["value"].to_list(), means["origins"]
-    best = f"mean {metric} {values[0]:.4g} over {origins[0]} origins"
+    losses = paired_losses(scores, metric)
+    means = {name: float(values.mean()) for name, values in losses.items()}
+    ranked = sorted(losses, key=lambda name: (means[name], name))
     reasons = dict.fromkeys(scores["model"].unique().to_list(), f"no {metric} score")
-    reasons[names[0]] = f"lowest {best}" if len(names) > 1 else f"only family scored: {best}"
-    for name, value in zip(names[1:], values[1:], strict=True):
-        reasons[name] = f"mean {metric} {value:.4g}, {names[0]} has {values[0]:.4g}"
-    return names[0], reasons
+    told = {name: f"mean {metric} {means[name]:.4g}" for name in ranked}
+    spans = f"over {len(losses[ranked[0]])} origins"
+    if incumbent not in losses:
+        return ranked[0], reasons | _first_reasons(ranked, told, means, spans)
+    sure = {name: 1 - diebold_mariano(losses[name] - losses[incumbent], overlap) for name in ranked}
+    better = ranked[: ranked.index(incumbent)]
+    best = next((name for name in better if sure[name] >= confidence), incumbent)
+    for name in ranked:
+        reasons[name] = f"{told[name]}, {best} has {means[best]:.4g}"
+        if name in better and sure[name] < confidence:
+            reasons[name] += (
+                f": better than the incumbent {incumbent} with {sure[name]:.0%} confidence, "
+                f"{confidence:.0%} needed"
+            )
+    if best != incumbent:
+        reasons[best] = (
+            f"{told[best]} {spans}, better than the incumbent {incumbent}'s "
+            f"{means[incumbent]:.4g} with {sure[best]:.0%} confidence"
+        )
+    else:
+        rest = "none is better with confidence" if better else "none has less"
+        reasons[best] = f"{told[best]} {spans}, the incumbent: {rest}"
+    return best, reasons
+
+
+def _first_reasons(
+    ranked: list[str], told: dict[str, str], means: dict[str, float], spans: str
+) -> dict[str, str]:
+    best = ranked[0]
+    reasons = {name: f"{told[name]}, {best} has {means[best]:.4g}" for name in ranked}
+    won = f"{told[best]} {spans}"
+    reasons[best] = f"lowest {won}" if len(ranked) > 1 else f"only family scored: {won}"
+    return reasons
+
+
+def incumbent_for(versions: pl.DataFrame, cutoff: dt.date) -> str | None:
+    """The champion's family of the newest training cutoff before `cutoff`, if there is one.
+
+    Args:
+        versions: Rows of `model_versions`.
+        cutoff: A training cutoff.
+    """
+    earlier = versions.filter(pl.col("is_champion"), pl.col("cutoff") < cutoff).sort("cutoff")
+    return None if earlier.is_empty() else str(earlier["model"][-1])
 
 
 def champion_for(versions: pl.DataFrame, origin: dt.date) -> Champion:

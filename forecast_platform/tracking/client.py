@@ -27,6 +27,7 @@ CHAMPION = "champion"
 _PREFIX = "forecast-"
 _VERSION_TAG = "model_version"
 _FINGERPRINT_TAG = "fingerprint"
+_PARENT_TAG = "mlflow.parentRunId"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Training:
         artifacts: Folder of the saved model, copied into the run.
         params: Settings that shaped the model.
         metrics: Scores by name.
+        folds: Scores by name of each fold, such as a rolling origin; each becomes a child run.
         dataset: Digest of the training data.
         tags: Anything else worth finding a run by.
     """
@@ -48,6 +50,7 @@ class Training:
     artifacts: Path
     params: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    folds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     dataset: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -85,6 +88,8 @@ class Tracker:
             tags = run.data.tags
             if _VERSION_TAG in tags and tags.get(_FINGERPRINT_TAG) == training.fingerprint:
                 return run.info.run_id, tags[_VERSION_TAG]
+            for child in self._children(run.info.run_id):
+                self._client.delete_run(child.info.run_id)
             self._client.delete_run(run.info.run_id)
         return self._log(training)
 
@@ -118,6 +123,14 @@ class Tracker:
             params=[Param(key, value) for key, value in _texts(training.params).items()],
             tags=[RunTag("dataset", training.dataset)],
         )
+        for fold, scores in training.folds.items():
+            child = client.create_run(
+                self._experiment,
+                tags={_PARENT_TAG: run_id, "fold": fold},
+                run_name=f"{training.family} {training.cutoff} from {fold}",
+            ).info.run_id
+            client.log_batch(child, [Metric(key, value, now, 0) for key, value in scores.items()])
+            client.set_terminated(child)
         client.log_artifacts(run_id, str(training.artifacts), "model")
         self._ensure_registered(name)
         version = client.create_model_version(
@@ -140,6 +153,10 @@ class Tracker:
                 [self._experiment], f"tags.family = '{family}' and tags.cutoff = '{cutoff}'"
             )
         )
+
+    def _children(self, run_id: str) -> list[Any]:
+        parent = f"tags.`{_PARENT_TAG}` = '{run_id}'"
+        return list(self._client.search_runs([self._experiment], parent))
 
     def _ensure_registered(self, name: str) -> None:
         from mlflow.exceptions import MlflowException

@@ -2,14 +2,21 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 import pytest
 
 from forecast_platform.errors import ModelError
-from forecast_platform.forecasting import backtest, leaderboard, rolling_origins
-from forecast_platform.forecasting.backtest import leaderboard_plot
+from forecast_platform.forecasting import backtest, judge, leaderboard, rolling_origins
+from forecast_platform.forecasting.backtest import judge_forecasts
+from forecast_platform.forecasting.kept import kept_forecasts
+from forecast_platform.forecasting.leaderboard import leaderboard_plot, level_board
+from forecast_platform.forecasting.truth import truths
+from forecast_platform.models import Forecaster, create
 from forecast_platform.panel import Panel
 
 FIRST_DAY = dt.date(2024, 1, 1)
@@ -40,8 +47,8 @@ def test_every_model_is_scored_at_every_origin(scores: pl.DataFrame, panel: Pane
     assert scores.columns == ["model", "origin", "metric", "value"]
     assert scores["model"].unique().sort().to_list() == sorted(FAMILIES)
     assert scores["origin"].unique().sort().to_list() == rolling_origins(panel.last_day, 3)
-    assert {"mse", "rmse", "mae", "wape", "r2", "rmsse", "mase", "bias", "pinball",
-            "coverage_50", "coverage_80", "coverage_90"} == set(scores["metric"])  # fmt: skip
+    assert {"mse", "rmse", "mae", "wape", "r2", "rmsse", "wrmsse", "mase", "bias", "pinball",
+            "wql", "wspl", "coverage_80", "pit_80"} < set(scores["metric"])  # fmt: skip
     assert scores.group_by("model", "origin", "metric").len()["len"].max() == 1
 
 
@@ -70,8 +77,88 @@ def test_progress_names_the_family(panel: Panel) -> None:
     assert set(told) == {"arima"}
 
 
-def test_the_plot_is_a_png(scores: pl.DataFrame) -> None:
+def test_the_plot_is_a_png_with_and_without_levels(scores: pl.DataFrame, panel: Panel) -> None:
     assert leaderboard_plot(scores).startswith(b"\x89PNG")
+    naive = {"naive": partial(create, "seasonal_naive")}
+    levels = judge(naive, panel, rolling_origins(panel.last_day, 2)).scores
+    assert leaderboard_plot(levels).startswith(b"\x89PNG")
+
+
+class Counted:
+    """A seasonal naive that counts how often it was fitted, and on how many days."""
+
+    fits: ClassVar[list[int]] = []
+
+    def __new__(cls) -> Forecaster:
+        model = create("seasonal_naive")
+        fit = model.fit
+
+        def counted(panel: Panel, **options: Any) -> None:
+            cls.fits.append(panel.n_days)
+            fit(panel, **options)
+
+        model.fit = counted
+        return model
+
+
+@pytest.mark.parametrize(("every", "times"), [(None, 1), (1, 4), (3, 2)])
+def test_a_model_is_fitted_anew_at_every_kth_origin(
+    panel: Panel, every: int | None, times: int
+) -> None:
+    Counted.fits = []
+    origins = rolling_origins(panel.last_day, 4, step=14)
+    judge({"naive": Counted}, panel, origins, refit_every=every)
+    expected = [panel.column_of(origin) + 1 for origin in origins][:: every or len(origins)]
+    assert Counted.fits == expected
+    assert len(Counted.fits) == times
+
+
+def test_a_backtest_is_the_item_location_part_of_a_judgement(
+    panel: Panel, scores: pl.DataFrame
+) -> None:
+    factories = {family: partial(create, family) for family in FAMILIES}
+    judgement = judge(factories, panel, rolling_origins(panel.last_day, 3))
+    assert judgement.overall.equals(scores)
+    assert {"item-location", "total", "class A"} <= set(judgement.scores["level"])
+    assert judgement.series.height == len(FAMILIES) * 3 * panel.n_series
+    pinball = judgement.series.group_by("model", "origin").agg(pl.col("pinball").mean())
+    expected = scores.filter(metric="pinball").select("model", "origin", overall="value")
+    both = pinball.join(expected, on=["model", "origin"])
+    assert both["pinball"].to_list() == pytest.approx(both["overall"].to_list())
+
+
+def test_fallbacks_are_counted_with_their_reason(panel: Panel) -> None:
+    demand = panel.demand.copy()
+    demand[0, :140] = np.nan
+    available = ~np.isnan(demand)
+    late = replace(panel, demand=demand, available=available)
+    judgement = judge({"arima": partial(create, "arima")}, late, [FIRST_DAY + dt.timedelta(150)])
+    fallbacks = judgement.fallbacks
+    assert fallbacks["series"].to_list() == [1]
+    assert fallbacks["model"].to_list() == ["arima"]
+    assert fallbacks["reason"].item()
+
+
+def test_kept_forecasts_score_as_they_did(panel: Panel, tmp_path: Path) -> None:
+    origins = rolling_origins(panel.last_day, 2)
+    factories = {"naive": partial(create, "seasonal_naive")}
+    judgement = judge(factories, panel, origins, keep=tmp_path)
+    known = truths(panel, origins, 28)
+    again = judge_forecasts("naive", kept_forecasts(tmp_path / "naive"), known)
+    assert again.scores.equals(judgement.scores)
+    assert again.series.equals(judgement.series)
+    with pytest.raises(ModelError, match="has no forecasts"):
+        judge_forecasts("naive", kept_forecasts(tmp_path / "other"), known)
+
+
+def test_level_board_averages_levels_and_shows_classes_beside(panel: Panel) -> None:
+    factories = {family: partial(create, family) for family in FAMILIES}
+    board = level_board(judge(factories, panel, rolling_origins(panel.last_day, 2)).scores)
+    assert board.columns[:4] == ["model", "average", "item-location", "total"]
+    assert board["average"].to_list() == pytest.approx(
+        [(row["item-location"] + row["total"]) / 2 for row in board.iter_rows(named=True)]
+    )
+    assert board["average"].is_sorted()
 
 
 @pytest.mark.parametrize("origins", [[], [dt.date(2023, 1, 1)], [dt.date(2024, 7, 18)]])

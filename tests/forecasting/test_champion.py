@@ -9,6 +9,7 @@ import pytest
 from forecast_platform.contracts.derived import MODEL_VERSIONS
 from forecast_platform.errors import ModelError
 from forecast_platform.forecasting import Champion, champion_for, choose_champion
+from forecast_platform.forecasting.champion import incumbent_for
 from forecast_platform.lake.schema import polars_schema
 
 DAY = dt.date(2024, 3, 3)
@@ -44,6 +45,37 @@ def test_without_any_score_there_is_no_champion() -> None:
         choose_champion(scores(a=[1.0]), metric="rmsse")
 
 
+NEARLY = {"lstm": [1.0, 2, 3, 2.2], "arima": [1.1, 1.9, 3.1, 2.2]}
+CLEARLY = {"lstm": [1.0, 2, 3, 2], "arima": [1.1, 2.8, 3.1, 2.4]}
+
+
+def test_an_incumbent_stays_unless_another_is_better_with_confidence() -> None:
+    best, reasons = choose_champion(scores(**NEARLY, naive=[9.0, 9, 9, 9]), incumbent="arima")
+    assert best == "arima"
+    assert reasons["arima"] == (
+        "mean pinball 2.075 over 4 origins, the incumbent: none is better with confidence"
+    )
+    assert reasons["lstm"].startswith(
+        "mean pinball 2.05, arima has 2.075: better than the incumbent arima with "
+    )
+    assert reasons["lstm"].endswith("% confidence, 90% needed")
+    assert reasons["naive"] == "mean pinball 9, arima has 2.075"
+
+
+def test_a_challenger_that_is_better_with_confidence_takes_over() -> None:
+    best, reasons = choose_champion(scores(**CLEARLY), incumbent="arima")
+    assert best == "lstm"
+    assert reasons["lstm"].startswith(
+        "mean pinball 2 over 4 origins, better than the incumbent arima's 2.35 with 9"
+    )
+    assert choose_champion(scores(**CLEARLY), incumbent="lstm")[0] == "lstm"
+    assert choose_champion(scores(**CLEARLY), incumbent="arima", confidence=0.99)[0] == "arima"
+
+
+def test_without_a_scored_incumbent_the_lowest_mean_wins() -> None:
+    assert choose_champion(scores(**NEARLY), incumbent="retired")[0] == "lstm"
+
+
 def versions(*rows: tuple[int, str, bool]) -> pl.DataFrame:
     return pl.DataFrame(
         [(DAY + dt.timedelta(days=day), model, "3", "run", f"models/{model}", champion, "best")
@@ -62,3 +94,10 @@ def test_the_newest_champion_on_or_before_the_origin_answers() -> None:
 def test_a_missing_model_names_the_command_that_trains_one() -> None:
     with pytest.raises(ModelError, match="`forecast-platform train --cutoff D`"):
         champion_for(versions((0, "arima", True)), DAY - dt.timedelta(days=1))
+
+
+def test_the_incumbent_is_the_champion_of_the_newest_earlier_cutoff() -> None:
+    known = versions((0, "arima", True), (7, "lstm", True), (7, "naive", False))
+    assert incumbent_for(known, DAY + dt.timedelta(days=14)) == "lstm"
+    assert incumbent_for(known, DAY + dt.timedelta(days=7)) == "arima"
+    assert incumbent_for(known, DAY) is None

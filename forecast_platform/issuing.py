@@ -1,0 +1,88 @@
+"""From trained models to the rows of `forecasts` and `lead_time_demand`.
+
+Puts the rooms together: the champion of each origin is loaded and shown the panel of its days.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+
+import polars as pl
+
+from forecast_platform import progress
+from forecast_platform.contracts.derived import FORECASTS, LEAD_TIME_DEMAND
+from forecast_platform.forecasting import Champion, Issuer, champion_for
+from forecast_platform.forecasting.calibrated import load_forecaster
+from forecast_platform.graph import FORECAST_CONTEXT_DAYS
+from forecast_platform.home import Home, Making
+from forecast_platform.lake import polars_schema
+from forecast_platform.lake.days import ONE_DAY
+from forecast_platform.lake_panel import read_panel
+from forecast_platform.models.base import on_offer
+from forecast_platform.panel import Panel
+from forecast_platform.replenishment import terms
+
+
+def issue(
+    home: Home, making: Making, revisions: Mapping[dt.date, int]
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Issue the forecasts of the origins in `revisions`, one at a time.
+
+    Each origin sees a panel of its own: the series on offer and the days its model may read. So its
+    bytes do not depend on which other origins are issued with it.
+
+    Args:
+        home: The home folder.
+        making: The making of `forecasts`.
+        revisions: Revision by origin.
+
+    Yields:
+        Rows of `forecasts` and of `lead_time_demand` of one origin.
+    """
+    settings = home.settings
+    versions = home.read("model_versions")
+    context = FORECAST_CONTEXT_DAYS * ONE_DAY
+    panel = read_panel(home, making.first - context, making.last)
+    products, suppliers = home.read("validated_products"), home.read("validated_suppliers")
+    loaded: dict[Champion, Issuer] = {}
+    for done, (origin, revision) in enumerate(revisions.items()):
+        champion = champion_for(versions, origin)
+        if champion not in loaded:
+            forecaster = load_forecaster(settings.home / champion.folder)
+            loaded[champion] = Issuer(
+                forecaster, champion, settings.horizon_days, settings.sample_paths, settings.seed
+            )
+        progress.tell(f"forecasts {making.first} to {making.last}", done / len(revisions))
+        known = panel.until(origin).last(FORECAST_CONTEXT_DAYS + 1)
+        known = known.select(on_offer(known, [origin])[0])
+        lead = _terms(home, known, products, suppliers)
+        for forecasts, demand in loaded[champion].issue(
+            known, [origin],
+            protection_days=lead["protection_days"].to_numpy(),
+            lead_time_days=lead["lead_time_days"].to_numpy(),
+        ):  # fmt: skip
+            yield forecasts.with_columns(revision=pl.lit(revision, dtype=pl.Int64)), demand
+
+
+def gathered(
+    parts: Iterator[tuple[pl.DataFrame, pl.DataFrame]],
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """All origins as one frame of `forecasts` and one of `lead_time_demand`."""
+    forecasts = [polars_schema(FORECASTS).to_frame()]
+    demand = [polars_schema(LEAD_TIME_DEMAND).to_frame()]
+    for part, lead in parts:
+        forecasts.append(part)
+        demand.append(lead)
+    return pl.concat(forecasts), pl.concat(demand)
+
+
+def _terms(
+    home: Home, panel: Panel, products: pl.DataFrame, suppliers: pl.DataFrame
+) -> pl.DataFrame:
+    """Terms of the panel's series, in its order (sorted by item and location)."""
+    series = pl.DataFrame(
+        {"item_id": panel.items.tolist(), "location_id": panel.locations.tolist()},
+        schema={"item_id": pl.String, "location_id": pl.String},
+    )
+    return terms(series, products, suppliers, home.plan_parameters)

@@ -1,0 +1,54 @@
+"""Panels read from the lake: what models are trained on, judged by and forecast from."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+
+from forecast_platform.contracts import tables
+from forecast_platform.features import PANEL_COLUMNS, panel_from_features
+from forecast_platform.home import Home
+from forecast_platform.lake.days import ONE_DAY
+from forecast_platform.panel import FloatArray, Panel, index_rows
+
+
+def read_panel(home: Home, first: dt.date, last: dt.date) -> Panel:
+    """The panel of the days first..last, with the calendar of the horizon after them."""
+    settings = home.settings
+    features = home.lake.scan(tables()["features"], first, last).select(PANEL_COLUMNS).collect()
+    return panel_from_features(
+        features, first, last,
+        products=home.read("validated_products"),
+        locations=home.read("validated_locations"),
+        calendar=home.read("validated_calendar"),
+        horizon=settings.horizon_days,
+        country=settings.country,
+    )  # fmt: skip
+
+
+def training_panel(home: Home, last: dt.date, judged_days: int = 0) -> Panel:
+    """The panel of the `training_days` up to `last`, or of as many as there are.
+
+    Args:
+        home: The home folder.
+        last: Training cutoff, or last day judged on.
+        judged_days: Days at the end that are judged on, before which training days are wanted.
+    """
+    days = home.state().days("features")
+    wanted = home.settings.training_days + judged_days
+    first = max([last - (wanted - 1) * ONE_DAY, *days[:1]])
+    return read_panel(home, first, last)
+
+
+def read_prices(home: Home, panel: Panel) -> FloatArray:
+    """(N, T) price of the panel's series and days, currency per unit; NaN where not on offer."""
+    rows = (
+        home.lake.scan(tables()["features"], panel.first_day, panel.last_day)
+        .select("date", "item_id", "location_id", "price").collect()
+    )  # fmt: skip
+    index = index_rows(rows, panel.first_day)
+    prices = np.full(panel.demand.shape, np.nan, dtype=np.float32)
+    prices[index.series, index.day] = rows["price"].cast(pl.Float32).to_numpy()
+    return prices
