@@ -1,9 +1,13 @@
-"""Costs per unit and the economic order quantity."""
+"""Costs per unit, and the economic order quantity of `classic.eoq`."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+from forecast_platform.replenishment.classic.eoq import annual_order_cost, economic_order_quantity
+
+__all__ = ["annual_order_cost", "economic_order_quantity", "unit_costs"]
 
 FloatArray = NDArray[np.float64]
 
@@ -25,40 +29,3 @@ def unit_costs(
     estimable = ~known & (price > 0)
     cost = np.where(known, unit_cost, np.where(estimable, price * cost_share, np.nan))
     return cost, estimable
-
-
-def economic_order_quantity(
-    order_cost: FloatArray | float, annual_demand: FloatArray | float, holding: FloatArray | float
-) -> FloatArray:
-    """Economic order quantity Q* = sqrt(2 K D / h).
-
-    Source: Harris (1913); Snyder and Shen, Fundamentals of Supply Chain Theory (2019), eq. 3.4.
-
-    Args:
-        order_cost: K, fixed cost of one order, currency.
-        annual_demand: D, units per year.
-        holding: h, holding cost, currency per unit and year; positive.
-
-    Returns:
-        Units per order; NaN where any input is NaN.
-    """
-    return np.asarray(np.sqrt(2.0 * np.asarray(order_cost) * annual_demand / holding))
-
-
-def annual_order_cost(
-    quantity: FloatArray | float,
-    order_cost: FloatArray | float,
-    annual_demand: FloatArray | float,
-    holding: FloatArray | float,
-) -> FloatArray:
-    """Ordering and holding cost per year of ordering `quantity` each time: K D / Q + h Q / 2.
-
-    Source: Snyder and Shen (2019), eq. 3.3.
-
-    Returns:
-        Currency per year.
-    """
-    size = np.asarray(quantity, dtype=np.float64)
-    return np.asarray(
-        np.asarray(order_cost) * annual_demand / size + np.asarray(holding) * size / 2
-    )
