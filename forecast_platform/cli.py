@@ -31,6 +31,9 @@ app = typer.Typer(
 )
 console = Console()
 
+_DEMO_EFFORT = 0.2
+"""Of the usual training: the demo is to be seen, not to be won."""
+
 Day = Annotated[dt.datetime, typer.Option(formats=["%Y-%m-%d"])]
 Out = Annotated[Path, typer.Option(help="File to write: .csv or .parquet.")]
 
@@ -60,7 +63,10 @@ def demo(
                            progress=watch)  # fmt: skip
         # The shop stays open for four weeks, so that a person can land days of their own.
         open_until = report.last_day + dt.timedelta(days=28)
-        save_settings(home_folder(), {**report.settings, "end_date": open_until})
+        save_settings(
+            home_folder(),
+            {**report.settings, "end_date": open_until, "training_effort": _DEMO_EFFORT},
+        )
         with _operator() as operator:
             _bring_up_to_date(operator, report.last_day - dt.timedelta(days=issued - 1))
     from forecast_platform.summary import summary

@@ -63,7 +63,9 @@ class Settings(BaseSettings):
         description="Families that are trained; `ensemble` weighs the others.",
     )
     backtest_origins: int = Field(4, ge=1, description="Rolling origins at each training cutoff.")
-    epochs: int = Field(24, ge=1, description="Epochs of neural families at most.")
+    training_effort: float = Field(
+        1.0, gt=0, le=4, description="Share of the usual epochs and rows to train on."
+    )
     training_days: int = Field(730, ge=56, description="Days of history a model is trained on.")
     sample_paths: int = Field(200, ge=20, description="Sample paths per series.")
     seed: int = Field(7, description="Seed of everything random.")

@@ -243,7 +243,7 @@ def _as_issued(name: str, kept: Mapping[str, Path], known: Known) -> Judgement:
 
 
 def _created(home: Home, family: str) -> Forecaster:
-    return create(family, workers=home.settings.workers, epochs=home.settings.epochs)
+    return create(family, workers=home.settings.workers, effort=home.settings.training_effort)
 
 
 @contextmanager

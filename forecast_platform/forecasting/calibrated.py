@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from forecast_platform.errors import ModelError
 from forecast_platform.forecasting.calibration import Calibration, Judged
 from forecast_platform.forecasting.ensemble import Ensemble, combined, stacked_weights
 from forecast_platform.forecasting.truth import Truth
-from forecast_platform.models import Forecast, Forecaster, load
+from forecast_platform.models import Forecast, Forecaster, drivers, load
 from forecast_platform.models.base import DESCRIPTION, Progress
 from forecast_platform.panel import Panel
 
@@ -47,6 +48,10 @@ class Calibrated:
     ) -> Forecast:
         """The model's forecasts with calibrated quantiles; arguments as `Forecaster.predict`."""
         return self.calibration.apply(self.model.predict(panel, origins, horizon))
+
+    def drivers(self, panel: Panel, origin: dt.date, horizon: int = 28) -> pl.DataFrame:
+        """The model's drivers: calibration leaves the mean as it is."""
+        return drivers.explained(self.model, panel, origin, horizon)[0]
 
     def save(self, folder: Path) -> None:
         """Write the model and its calibration."""

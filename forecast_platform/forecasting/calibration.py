@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from forecast_platform.errors import ModelError
 from forecast_platform.forecasting.pit import (
     INTERVALS,
-    are_counts,
     pit_bounds,
     pit_coverage,
     pit_distribution,
     quantiles_at,
 )
 from forecast_platform.models import Forecast
+from forecast_platform.models.base import are_counts
 
 Floats = NDArray[np.floating[Any]]
 Judged = Iterable[tuple[Forecast, Floats]]
@@ -194,7 +194,7 @@ class _Seen:
             )
         joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
         self.quantiles, self.actual, self.volume, self.ahead = joined
-        self.counts = are_counts(self.actual)
+        self.counts = bool(are_counts(self.actual))
 
     def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(K,), (K,) bounds of the transform."""

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from forecast_platform.errors import ModelError
 from forecast_platform.forecasting.kept import kept_forecasts
 from forecast_platform.forecasting.levels import SERIES
 from forecast_platform.forecasting.truth import Truth
-from forecast_platform.models import Forecast, Forecaster, load
+from forecast_platform.models import Forecast, Forecaster, drivers, load
 from forecast_platform.models.base import DESCRIPTION, NOT_ON_OFFER, Progress
 from forecast_platform.panel import Panel
 
@@ -80,6 +81,17 @@ class Ensemble:
             name: member.predict(panel, origins, horizon) for name, member in self.members.items()
         }
         return combine(parts, self.weights)
+
+    def drivers(self, panel: Panel, origin: dt.date, horizon: int = 28) -> pl.DataFrame:
+        """What moves the forecasts of an origin: the members' drivers by their weights.
+
+        A member that takes nothing apart stands there with its whole mean, by name.
+        """
+        frames = {
+            name: drivers.whole(member, panel, origin, horizon)
+            for name, member in self.members.items()
+        }
+        return drivers.combined(frames, self.weights)
 
     def save(self, folder: Path) -> None:
         """Write each member into `folder/members/name`, and the weights."""

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 
 from forecast_platform.forecasting.pit import (
     INTERVALS,
-    are_counts,
     pit_bounds,
     pit_coverage,
     quantiles_at,
 )
-from forecast_platform.models.base import known_mean
+from forecast_platform.models.base import are_counts, known_mean
 
 Floats = NDArray[np.floating[Any]]
 
@@ -224,7 +223,7 @@ def interval_score(actual: Floats, quantiles: Floats, levels: Sequence[float]) -
 
     Levels that were not forecast are interpolated (`quantiles_at`).
     """
-    low, high = pit_bounds(actual, quantiles, levels, counts=are_counts(actual))
+    low, high = pit_bounds(actual, quantiles, levels, counts=bool(are_counts(actual.ravel())))
     scores = {}
     for nominal, between in INTERVALS.items():
         edges = quantiles_at(quantiles, levels, np.array(between))

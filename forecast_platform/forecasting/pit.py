@@ -26,12 +26,6 @@ _STEP = 1e-9
 """Intervals narrower than this are one point."""
 
 
-def are_counts(actual: Floats) -> bool:
-    """Whether all known demand is in whole units."""
-    known = actual[~np.isnan(actual)]
-    return bool((known == np.rint(known)).all())
-
-
 def quantiles_at(quantiles: Floats, levels: Sequence[float], at: Floats) -> Floats:
     """(..., K) quantiles at K levels, not below zero, of (..., Q) quantiles at `levels`.
 

@@ -32,6 +32,11 @@ Doubles = NDArray[np.float64]
 
 ORDER = Order(1, 1, 1, 1, 0, 1, 7)
 DAYS = 730
+"""Days that parameters are estimated on."""
+
+CONTEXT_DAYS = 182
+"""Days that are filtered for a forecast."""
+
 JUDGED_DAYS = 365
 """A series that did not move for a year is not worth a model."""
 
@@ -85,7 +90,7 @@ class Arima(LocalForecaster):
     """
 
     name = "arima"
-    context_days = DAYS
+    context_days = CONTEXT_DAYS
 
     def __init__(
         self, workers: int = 1, order: Order = ORDER, regressors: Sequence[str] = ()
@@ -150,17 +155,17 @@ class Arima(LocalForecaster):
         self, panel: Panel, rows: NDArray[np.intp], origins: Sequence[dt.date], horizon: int
     ) -> tuple[Floats, Floats]:
         own = self._parameters.take(rows)
-        past = windows(panel, origins, DAYS).astype(np.float64)
+        past = windows(panel, origins, CONTEXT_DAYS).astype(np.float64)
         mean = np.empty((len(origins), len(rows), horizon))
         variance = np.empty_like(mean)
         for at, origin in enumerate(origins):
-            known = covariates(panel, self._regressors, DAYS, origin, horizon)
+            known = covariates(panel, self._regressors, CONTEXT_DAYS, origin, horizon)
             for order, group in _grouped(own.order):
                 means, variances = engine.predict(
                     past[at, group], order, own.coefficients[group], own.slopes[group], horizon,
                     _of(known, group),
                 )  # fmt: skip
-                mean[at, group], variance[at, group] = means[:, DAYS:], variances[:, DAYS:]
+                mean[at, group], variance[at, group] = means[:, -horizon:], variances[:, -horizon:]
         return mean, mean[..., None] + np.sqrt(variance)[..., None] * own.spread[:, None, :]
 
     def _columns(self) -> dict[str, Any]:

@@ -21,8 +21,12 @@ from numpy.typing import NDArray
 from forecast_platform.contracts import QUANTILES
 from forecast_platform.errors import ModelError
 from forecast_platform.models import paths as sampling
+from forecast_platform.models.analogues import Analogues, own_share
+from forecast_platform.models.drivers import ANALOGUES, Parts, completed, table
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from forecast_platform.panel import Panel
 
 Floats = NDArray[np.floating[Any]]
@@ -108,6 +112,7 @@ class WindowForecaster(ABC):
         self._keys: dict[tuple[str, str], int] = {}
         self._state: Panel | None = None
         self._fitted = False
+        self._analogues = Analogues()
 
     @abstractmethod
     def _fit(self, panel: Panel, seed: int, progress: Progress | None) -> None: ...
@@ -117,6 +122,15 @@ class WindowForecaster(ABC):
         self, panel: Panel, origins: Sequence[dt.date], horizon: int
     ) -> tuple[Floats, Floats, Reasons]:
         """Mean (O, N, H), quantiles (O, N, H, Q) and reasons (O, N), not yet made proper."""
+
+    @property
+    def _knows_alike(self) -> bool:
+        """Whether the family answers a new item from what it learnt of others by itself."""
+        return False
+
+    def _drivers(self, panel: Panel, origin: dt.date, horizon: int) -> Parts:
+        """What moves the mean of each series; nothing where a family cannot say."""
+        return {}
 
     @abstractmethod
     def _save(self, folder: Path) -> None: ...
@@ -135,6 +149,7 @@ class WindowForecaster(ABC):
             key: row for row, key in enumerate(zip(panel.items, panel.locations, strict=True))
         }
         self._fit(panel, seed, progress)
+        self._analogues = Analogues.of(panel)
         self._fitted = True
         self.update(panel)
 
@@ -171,6 +186,22 @@ class WindowForecaster(ABC):
         mean, quantiles, reasons = (np.concatenate(part) for part in zip(*parts, strict=True))
         return Forecast(origins, mean, quantiles, reasons, self.autocorrelation)
 
+    def drivers(self, panel: Panel, origin: dt.date, horizon: int = 28) -> pl.DataFrame:
+        """What moves the forecasts of an origin, as `drivers.explained` describes it."""
+        parts = self._drivers(panel, origin, horizon)
+        if not parts:
+            return table(panel, {})
+        forecast = self.predict(panel, [origin], horizon)
+        total = forecast.mean[0].mean(axis=1, dtype=np.float64)
+        own = np.ones(panel.n_series)
+        if not self._knows_alike:
+            own = own_share(self._known_days(panel, [origin])[0])
+        offered = on_offer(panel, [origin])[0]
+        alike = np.where(offered, (1 - own) * self._analogues.answers(panel)[0][:, 0], 0)
+        own = np.where(offered, own, 0)
+        parts = {name: np.where(own > 0, own * values, 0) for name, values in parts.items()}
+        return table(panel, completed(parts, total - alike) | {ANALOGUES: alike})
+
     def save(self, folder: Path) -> None:
         """Write the model into `folder`: JSON, parquet, npz, or a torch state dict."""
         if not self._fitted:
@@ -181,6 +212,7 @@ class WindowForecaster(ABC):
             "family": self.name,
             "autocorrelation": self.autocorrelation,
             "series": list(self._keys),
+            "analogues": self._analogues.known,
         }
         (folder / DESCRIPTION).write_text(json.dumps(description))
 
@@ -189,6 +221,7 @@ class WindowForecaster(ABC):
         description = json.loads((folder / DESCRIPTION).read_text())
         self.autocorrelation = float(description["autocorrelation"])
         self._keys = {(item, place): row for row, (item, place) in enumerate(description["series"])}
+        self._analogues = Analogues(description["analogues"])
         self._load(folder)
         self._fitted = True
 
@@ -201,11 +234,17 @@ class WindowForecaster(ABC):
         self, panel: Panel, origins: Sequence[dt.date], horizon: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], Reasons]:
         mean, quantiles, reasons = self._predict(panel, origins, horizon)
+        if not self._knows_alike:
+            known_days = self._known_days(panel, origins)
+            self._analogues.draw(panel, known_days, mean, quantiles, reasons)
         off = ~on_offer(panel, origins)
         mean = np.maximum(mean, 0).astype(np.float32)
         quantiles = np.maximum.accumulate(np.maximum(quantiles, 0), axis=-1).astype(np.float32)
         mean[off], quantiles[off], reasons[off] = 0, 0, NOT_ON_OFFER
         return mean, quantiles, reasons
+
+    def _known_days(self, panel: Panel, origins: Sequence[dt.date]) -> NDArray[np.int32]:
+        return counted(panel, ~np.isnan(panel.demand), origins, self.context_days)
 
 
 def one_blas_thread() -> AbstractContextManager[object]:
@@ -221,14 +260,21 @@ def one_blas_thread() -> AbstractContextManager[object]:
 
 def on_offer(panel: Panel, origins: Sequence[dt.date]) -> NDArray[np.bool_]:
     """(O, N) whether a series was available or its demand known in the last 35 days."""
+    seen = panel.available | ~np.isnan(panel.demand)
+    return counted(panel, seen, origins, ON_OFFER_DAYS) > 0
+
+
+def counted(
+    panel: Panel, flags: NDArray[np.bool_], origins: Sequence[dt.date], days: int
+) -> NDArray[np.int32]:
+    """(O, N) flags (N, T) set in the last `days` days up to and including each origin."""
     end = np.array([panel.column_of(origin) + 1 for origin in origins])
-    first = max(int(end.min()) - ON_OFFER_DAYS, 0)
-    span = slice(first, int(end.max()))
-    seen = panel.available[:, span] | ~np.isnan(panel.demand[:, span])
-    total = np.zeros((panel.n_series, seen.shape[1] + 1), dtype=np.int32)
-    np.cumsum(seen, axis=1, out=total[:, 1:])
-    before = np.maximum(end - ON_OFFER_DAYS, first)
-    return np.asarray(total[:, end - first] > total[:, before - first]).T
+    first = max(int(end.min()) - days, 0)
+    part = flags[:, first : int(end.max())]
+    total = np.zeros((panel.n_series, part.shape[1] + 1), dtype=np.int32)
+    np.cumsum(part, axis=1, out=total[:, 1:])
+    before = np.maximum(end - days, first)
+    return np.asarray(total[:, end - first] - total[:, before - first]).T
 
 
 def windows(
@@ -246,6 +292,16 @@ def windows(
         part = np.pad(part, ((0, 0), (-first, 0)), constant_values=np.nan)
     views = np.lib.stride_tricks.sliding_window_view(part, days, axis=1)
     return np.ascontiguousarray(views[:, end - int(end.min())].transpose(1, 0, 2))
+
+
+def are_counts(values: Floats) -> NDArray[np.bool_]:
+    """(N,) whether at least 90 % of a series' known sales (N, T) are whole numbers.
+
+    Not all of them, since a capped outlier lies between two.
+    """
+    sold = values > 0
+    whole = sold & (values == np.round(values))
+    return np.asarray(whole.sum(axis=-1) >= 0.9 * sold.sum(axis=-1))
 
 
 def known_mean(values: Floats) -> NDArray[np.float64]:

@@ -28,6 +28,7 @@ from forecast_platform.models.base import (
     WindowForecaster,
     on_offer,
 )
+from forecast_platform.models.drivers import LEVEL, Parts
 from forecast_platform.models.net_data import CONTEXT, FIRST_CONTEXT, Inputs, Schema
 from forecast_platform.models.net_training import Plan, device, one_thread, train
 from forecast_platform.models.networks import TWEEDIE_POWER, Architecture, Cell, Network
@@ -66,7 +67,7 @@ class Net(WindowForecaster):
         super().__init__()
         self.architecture = architecture or Architecture(cell=self.cell)
         self.plan = plan or Plan()
-        self.epochs = self.plan.epochs
+        self.effort = 1.0
         self.seeds = seeds
         self.checkpoints: Path | None = None
         """Folder of checkpoints, from which an interrupted `fit` goes on."""
@@ -75,6 +76,10 @@ class Net(WindowForecaster):
         self._unlearnable: str | None = None
         self._variance = 1.0
         self._fallback = SeasonalNaive()
+
+    @property
+    def _knows_alike(self) -> bool:
+        return bool(self._networks)
 
     def _fit(self, panel: Panel, seed: int, progress: Progress | None) -> None:
         self._fallback.fit(panel, seed=seed)
@@ -100,7 +105,8 @@ class Net(WindowForecaster):
             network = Network(inputs.schema, self.architecture).to(inputs.device)
             checkpoint = self.checkpoints / f"seed{seed}.pt" if self.checkpoints else None
             rng = np.random.default_rng(seed)
-            plan = replace(self.plan, epochs=self.epochs)
+            epochs = max(1, round(self.plan.epochs * self.effort))
+            plan = replace(self.plan, epochs=epochs)
             train(network, inputs, rng, plan, progress, checkpoint)
         return network
 
@@ -138,6 +144,16 @@ class Net(WindowForecaster):
         reasons = np.full(mean.shape[:2], None, dtype=object)
         reasons[:, self.rows_of(panel) < 0] = NOT_TRAINED
         return mean, quantiles, reasons
+
+    def _drivers(self, panel: Panel, origin: dt.date, horizon: int) -> Parts:
+        from forecast_platform.models.attributions import attributed
+
+        series = np.arange(panel.n_series)
+        if not self._networks or self._schema is None:
+            return {LEVEL: np.full(len(series), np.nan)}
+        inputs = Inputs(panel, self._schema, HORIZON, device())
+        column = np.full(len(series), panel.column_of(origin))
+        return attributed(self._networks, inputs, series, column, horizon)
 
     def _quantiles(self, mean: Floats, others: Floats) -> Floats:
         """(B, H, Q) units per day, from what the head says beside the mean."""

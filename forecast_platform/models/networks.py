@@ -7,6 +7,7 @@ the plain recurrent one. The decoder answers all days of the horizon directly, a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,13 +71,19 @@ class Network(nn.Module):
         self.inner = nn.Linear(hidden, hidden)
         self.head = nn.Linear(hidden, architecture.outputs)
 
-    def forward(self, window: Window) -> tuple[Tensor, Tensor]:
+    def identity(self, codes: Tensor) -> list[Tensor]:
+        """By attribute the embedding (B, width) of codes (B, C)."""
+        return [e(code) for e, code in zip(self.embeddings, codes.T, strict=True)]
+
+    def forward(
+        self, window: Window, identity: Sequence[Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Mean (B, H) in units of the window's scale, and what else the head says of each day.
 
         That is quantiles (B, H, Q) in the same units, the dispersion (B, H, 1) of the negative
-        binomial, or nothing (B, H, 0).
+        binomial, or nothing (B, H, 0). Embeddings given stand in for those of the window's codes.
         """
-        identity = [e(code) for e, code in zip(self.embeddings, window.codes.T, strict=True)]
+        identity = self.identity(window.codes) if identity is None else identity
         shared = self.shared(torch.cat([self._encoded(window), *identity, window.summary], dim=1))
         hidden = self.dropout(torch.relu(shared[:, None] + self.daily(window.ahead)))
         steps = nn.functional.softplus(self.head(torch.relu(self.inner(hidden))))

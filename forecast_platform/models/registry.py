@@ -37,13 +37,13 @@ _CLASSES = {
 FAMILIES = tuple(_CLASSES)
 
 
-def create(family: str, *, workers: int = 1, epochs: int | None = None) -> Forecaster:
+def create(family: str, *, workers: int = 1, effort: float = 1.0) -> Forecaster:
     """Return an unfitted model of `family`.
 
     Args:
         family: One of `FAMILIES`.
         workers: Processes or threads that a family which can share its work may use.
-        epochs: Epochs of a neural family at most; its own default if None.
+        effort: Share of the usual epochs or rows that a family which learns over all series takes.
 
     Raises:
         ModelError: If there is no such family.
@@ -54,8 +54,8 @@ def create(family: str, *, workers: int = 1, epochs: int | None = None) -> Forec
     model: Forecaster = getattr(
         importlib.import_module(f"forecast_platform.models.{module}"), name
     )()
-    for option, value in (("workers", workers), ("epochs", epochs)):
-        if value is not None and hasattr(model, option):
+    for option, value in (("workers", workers), ("effort", effort)):
+        if hasattr(model, option):
             setattr(model, option, value)
     return model
 

@@ -23,11 +23,12 @@ from forecast_platform.models.base import (
     Progress,
     Reasons,
     WindowForecaster,
+    are_counts,
     on_offer,
     one_blas_thread,
 )
 from forecast_platform.models.seasonal_naive import SeasonalNaive, lag_one
-from forecast_platform.models.spread import Spread, are_counts, fit_spread, quantiles_around
+from forecast_platform.models.spread import Spread, fit_spread, quantiles_around
 from forecast_platform.models.tree_features import (
     CONTEXT,
     HORIZON,
@@ -69,11 +70,16 @@ class PooledRegression(WindowForecaster):
     def __init__(self, workers: int = 1) -> None:
         super().__init__()
         self.workers = workers
+        self.effort = 1.0
         self._schema = Schema([], [], [], {}, 1.0)
         self._unlearnable: str | None = None
         self._fallback = SeasonalNaive()
         self._spread = Spread(np.zeros(0))
         self._counts: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
+
+    @property
+    def _knows_alike(self) -> bool:
+        return self._unlearnable is None
 
     @abstractmethod
     def _learn(
@@ -104,12 +110,12 @@ class PooledRegression(WindowForecaster):
             return
         with one_blas_thread():
             self._learn_spread(panel, seed)
-            self._learn(panel, seed, 1.0, progress)
+            self._learn(panel, seed, self.effort, progress)
 
     def _learn_spread(self, panel: Panel, seed: int) -> None:
         back = [days for days in HELD_OUT if panel.n_days - days >= MIN_DAYS - 28]
         first = panel.n_days - 1 - max(back)
-        self._learn(panel.until(panel.days[first].item()), seed, HELD_OUT_SHARE)
+        self._learn(panel.until(panel.days[first].item()), seed, HELD_OUT_SHARE * self.effort)
         everyone = np.arange(panel.n_series)
         columns = [panel.n_days - 1 - days for days in back]
         mean = np.hstack([self._means(panel, at, everyone, HORIZON) for at in columns])

@@ -29,11 +29,13 @@ from forecast_platform.models.base import (
     Progress,
     Reasons,
     WindowForecaster,
+    are_counts,
     known_mean,
     windows,
 )
+from forecast_platform.models.drivers import LEVEL, TREND, WEEKDAY, Parts, around_level
 from forecast_platform.models.seasonal_naive import lag_one
-from forecast_platform.models.spread import Spread, are_counts, fit_spread, quantiles_around
+from forecast_platform.models.spread import Spread, fit_spread, quantiles_around
 
 if TYPE_CHECKING:
     from forecast_platform.panel import Panel
@@ -119,12 +121,23 @@ class Smoothing(WindowForecaster):
             horizon,
         ).reshape(n_origins, n_series, horizon)
 
+    def _drivers(self, panel: Panel, origin: dt.date, horizon: int) -> Parts:
+        window = windows(panel, [origin], self.context_days)
+        mean = self._means(window, [origin], horizon, self._parameters_of(panel))[0]
+        return around_level(window[0], mean)
+
+    def _parameters_of(self, panel: Panel) -> Doubles:
+        """(N, P) of each series, the defaults of one that was not trained on."""
+        rows = self.rows_of(panel)
+        parameters = np.tile(np.array(self.default), (panel.n_series, 1))
+        parameters[rows >= 0] = self.parameters[rows[rows >= 0]]
+        return parameters
+
     def _predict(
         self, panel: Panel, origins: Sequence[dt.date], horizon: int
     ) -> tuple[Floats, Floats, Reasons]:
         rows = self.rows_of(panel)
-        parameters = np.tile(np.array(self.default), (panel.n_series, 1))
-        parameters[rows >= 0] = self.parameters[rows[rows >= 0]]
+        parameters = self._parameters_of(panel)
         window = windows(panel, origins, self.context_days)
         mean = self._means(window, origins, horizon, parameters)
         reasons = np.empty(mean.shape[:2], dtype=object)
@@ -172,6 +185,12 @@ class _Levels(Smoothing):
         self, values: Floats, first: Weekdays, parameters: Doubles, horizon: int
     ) -> Doubles:
         return np.asarray(kernels.level_forecasts(values, first, parameters, horizon))
+
+    def _drivers(self, panel: Panel, origin: dt.date, horizon: int) -> Parts:
+        window = windows(panel, [origin], self.context_days)[0]
+        first = np.full(len(window), (origin.weekday() + 1 - self.context_days) % 7)
+        parts = kernels.level_parts(window, first, self._parameters_of(panel), horizon).mean(axis=2)
+        return dict(zip((LEVEL, TREND, WEEKDAY), parts.T, strict=True))
 
     def _growth(self, parameters: Doubles, horizon: int) -> Doubles:
         """1 + sum of c_j^2 over j < h, of the additive forms (Hyndman et al. 2008, chapter 6)."""

@@ -98,13 +98,6 @@ def fit_spread(mean: Floats, actual: Floats, prior_days: float = PRIOR_DAYS) -> 
     return Spread(np.where(weight > 0, own, pooled), pooled, exponent)
 
 
-def are_counts(values: Floats) -> NDArray[np.bool_]:
-    """(N,) whether at least 90 % of a series' known sales (N, T) are whole numbers."""
-    sold = values > 0
-    whole = sold & (values == np.round(values))
-    return np.asarray(whole.sum(axis=-1) >= 0.9 * sold.sum(axis=-1))
-
-
 def quantiles_around(
     mean: Floats,
     variance: Floats,

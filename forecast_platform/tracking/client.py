@@ -40,9 +40,9 @@ class Training:
         artifacts: Folder of the saved model, copied into the run.
         params: Settings that shaped the model.
         metrics: Scores by name.
-        folds: Scores by name of each fold, such as a rolling origin; each becomes a child run.
         dataset: Digest of the training data.
         tags: Anything else worth finding a run by.
+        folds: Scores by name of each fold, such as a rolling origin; each becomes a child run.
     """
 
     family: str
@@ -50,9 +50,9 @@ class Training:
     artifacts: Path
     params: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
-    folds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     dataset: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    folds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:

@@ -62,8 +62,6 @@ def test_continuous_demand_is_not_randomised() -> None:
     low, high = pit.pit_bounds(actual, normal_quantiles(100, 3), QUANTILES, counts=False)
     assert low.tolist() == high.tolist()
     assert high == pytest.approx([0.5, stats.norm.cdf(0.66)], abs=0.01)
-    assert pit.are_counts(np.array([0.0, 3, np.nan])) is True
-    assert pit.are_counts(actual) is False
 
 
 @given(st.integers(0, 1000))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from model_shop import CUTOFF, EPOCHS, make_shop
+from model_shop import CUTOFF, EFFORT, make_shop
 
 from forecast_platform.models import FAMILIES, Forecaster, create
 from forecast_platform.panel import Panel
@@ -18,7 +18,7 @@ def shop() -> Panel:
 @pytest.fixture(scope="session")
 def trained(shop: Panel) -> dict[str, Forecaster]:
     """Every family, trained up to the cutoff."""
-    models = {family: create(family, epochs=EPOCHS) for family in FAMILIES}
+    models = {family: create(family, effort=EFFORT) for family in FAMILIES}
     for model in models.values():
         model.fit(shop.until(CUTOFF), seed=1)
     return models

@@ -12,7 +12,7 @@ from forecast_platform.panel import Panel
 FIRST_DAY = dt.date(2024, 1, 1)
 DAYS = 210
 CUTOFF = FIRST_DAY + dt.timedelta(days=167)
-EPOCHS = 5
+EFFORT = 0.2
 """Enough for a network to learn a shop this small."""
 BAD = ("all_missing", "all_zero", "constant", "million", "one_value", "three_days_old")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from model_shop import BAD, CUTOFF, DAYS, EPOCHS, FIRST_DAY, with_changed_future
+from model_shop import BAD, CUTOFF, DAYS, EFFORT, FIRST_DAY, with_changed_future
 
 from forecast_platform.errors import ContractError, ModelError
 from forecast_platform.models import FAMILIES, Forecast, Forecaster, create, load
@@ -114,7 +114,7 @@ def test_nothing_after_the_cutoff_counts_in_training(
     family: str, trained: dict[str, Forecaster], shop: Panel
 ) -> None:
     """The same seed and days give the same bytes, whatever came later."""
-    again = create(family, epochs=EPOCHS)
+    again = create(family, effort=EFFORT)
     again.fit(with_changed_future(shop, CUTOFF).until(CUTOFF), seed=1)
     assert same(trained[family].predict(shop, ORIGINS), again.predict(shop, ORIGINS))
 
@@ -156,7 +156,7 @@ def test_a_series_unknown_in_training_is_answered_and_said_so(
 def test_a_history_of_five_days_is_enough_for_an_answer(shop: Panel) -> None:
     early = shop.until(FIRST_DAY + dt.timedelta(days=4))
     for family in FAMILIES:
-        young = create(family, epochs=EPOCHS)
+        young = create(family, effort=EFFORT)
         young.fit(early, seed=1)
         assert np.isfinite(young.predict().quantiles).all()
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from forecast_platform.contracts import QUANTILES
-from forecast_platform.models.spread import Spread, are_counts, fit_spread, quantiles_around
+from forecast_platform.models.base import are_counts
+from forecast_platform.models.spread import Spread, fit_spread, quantiles_around
 
 LEVELS = ((np.arange(400) + 0.5) / 400).tolist()
 

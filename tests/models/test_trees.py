@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 from model_shop import BAD, CUTOFF, FIRST_DAY, make_shop, with_changed_future
 
@@ -49,24 +48,6 @@ def test_both_is_the_mean_of_the_direct_and_the_recursive_forecast(
     rest = fitted(LightGbm(strategy=other, trees=60)).predict(KNOWN).mean
     assert boosted.predict(KNOWN).mean == pytest.approx((alone + rest) / 2, rel=1e-5)
     assert not np.allclose(alone, rest)
-
-
-def test_drivers_add_up_to_the_logarithm_of_the_direct_forecast() -> None:
-    model = fitted(LightGbm(strategy="direct", trees=60))
-    mean = model.predict(KNOWN).mean[0].astype(float)
-    drivers = model.drivers(KNOWN, CUTOFF)
-    total = drivers.group_by("item_id", maintain_order=True).agg(total=pl.col("contribution").sum())
-    assert total["item_id"].to_list() == KNOWN.items.tolist()
-    wanted = KNOWN.items.tolist().index("all_missing") - 1
-    assert total["total"].to_numpy()[:wanted] == pytest.approx(
-        np.log(mean[:wanted]).sum(axis=1), abs=1e-4
-    )
-    assert {"base", "level", "holiday", "weekday_mean_8_of_weekday"} <= set(drivers["feature"])
-
-
-def test_only_a_direct_model_is_explained() -> None:
-    with pytest.raises(ModelError, match="has none: fit it with the strategy"):
-        fitted(LightGbm(strategy="recursive", trees=10)).drivers(KNOWN, CUTOFF)
 
 
 def test_a_pool_learns_from_its_own_series_alone(tmp_path: Path) -> None:

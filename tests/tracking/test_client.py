@@ -110,3 +110,13 @@ def test_processes_that_make_the_store_at_once_all_succeed(tmp_path: Path) -> No
         for _ in range(2)
     ]
     assert [process.communicate()[0].strip() for process in started] == ["None", "None"]
+
+
+def test_folds_are_child_runs_and_go_with_their_parent(home: Path, training: Training) -> None:
+    tracker = Tracker(home)
+    folds = {"2024-05-05": {"pinball": 1.5}, "2024-05-19": {"pinball": 2.5}}
+    first, _ = tracker.log_training(replace(training, family="folded", folds=folds))
+    assert sorted(run.data.metrics["pinball"] for run in tracker._children(first)) == [1.5, 2.5]
+    second, _ = tracker.log_training(replace(training, family="folded", dataset="b", folds=folds))
+    assert not tracker._children(first)
+    assert len(tracker._children(second)) == 2
