@@ -17,6 +17,7 @@ $(VENV)/.done: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	$(BIN)/python -m forecast_platform.models.warm_up
 	@touch $@
 
 setup: $(VENV)/.done ## Make the isolated environment
@@ -48,5 +49,6 @@ docs: setup ## Generated pages
 ui: setup ## Dagster and MLflow pages
 	$(BIN)/forecast-platform ui
 
-clean: ## Remove the environment
+clean: ## Remove the environment and compiled kernels
 	rm -rf $(VENV)
+	find forecast_platform \( -name '*.nbi' -o -name '*.nbc' \) -delete

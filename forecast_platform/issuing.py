@@ -6,12 +6,15 @@ Puts the rooms together: the champion of each origin is loaded and shown the pan
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from forecast_platform import progress
 from forecast_platform.contracts.derived import FORECASTS, LEAD_TIME_DEMAND
+from forecast_platform.errors import ModelError
 from forecast_platform.forecasting import Champion, Issuer, champion_for
 from forecast_platform.forecasting.calibrated import load_forecaster
 from forecast_platform.graph import FORECAST_CONTEXT_DAYS
@@ -19,13 +22,18 @@ from forecast_platform.home import Home, Making
 from forecast_platform.lake import polars_schema
 from forecast_platform.lake.days import ONE_DAY
 from forecast_platform.lake_panel import read_panel
+from forecast_platform.models import Forecaster
 from forecast_platform.models.base import on_offer
+from forecast_platform.models.drivers import explained
 from forecast_platform.panel import Panel
 from forecast_platform.replenishment import terms
 
 
 def issue(
-    home: Home, making: Making, revisions: Mapping[dt.date, int]
+    home: Home,
+    making: Making,
+    revisions: Mapping[dt.date, int],
+    load: Callable[[Path], Forecaster] = load_forecaster,
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """Issue the forecasts of the origins in `revisions`, one at a time.
 
@@ -36,6 +44,7 @@ def issue(
         home: The home folder.
         making: The making of `forecasts`.
         revisions: Revision by origin.
+        load: Loads the forecaster of a folder.
 
     Yields:
         Rows of `forecasts` and of `lead_time_demand` of one origin.
@@ -49,7 +58,7 @@ def issue(
     for done, (origin, revision) in enumerate(revisions.items()):
         champion = champion_for(versions, origin)
         if champion not in loaded:
-            forecaster = load_forecaster(settings.home / champion.folder)
+            forecaster = load(settings.home / champion.folder)
             loaded[champion] = Issuer(
                 forecaster, champion, settings.horizon_days, settings.sample_paths, settings.seed
             )
@@ -63,6 +72,36 @@ def issue(
             lead_time_days=lead["lead_time_days"].to_numpy(),
         ):  # fmt: skip
             yield forecasts.with_columns(revision=pl.lit(revision, dtype=pl.Int64)), demand
+
+
+def forecast_drivers(
+    home: Home, line: Mapping[str, Any], load: Callable[[Path], Forecaster] = load_forecaster
+) -> tuple[pl.DataFrame, str]:
+    """What moves the forecast of one series, by the model that issued it.
+
+    Args:
+        home: The home folder.
+        line: A row of `forecasts` or `replenishment_plan`.
+        load: Loads the forecaster of a folder.
+
+    Returns:
+        driver, contribution (units per day of the mean over the horizon), the largest first; and
+        why there are none where there are none.
+    """
+    origin = line["origin"]
+    series = (pl.col("item_id") == line["item_id"]) & (pl.col("location_id") == line["location_id"])
+    panel = read_panel(home, origin - FORECAST_CONTEXT_DAYS * ONE_DAY, origin, series)
+    issued = home.read("model_versions").filter(
+        model=line["model"], version=line["model_version"], cutoff=line["training_cutoff"]
+    )
+    if issued.is_empty():
+        return pl.DataFrame(), "The model was trained again since; its forecast is not explained."
+    try:
+        forecaster = load(home.settings.home / issued["artifact"][0])
+    except ModelError as error:
+        return pl.DataFrame(), str(error)
+    frame, lacking = explained(forecaster, panel, origin, home.settings.horizon_days)
+    return frame.select("driver", "contribution"), lacking
 
 
 def gathered(

@@ -14,10 +14,18 @@ from forecast_platform.lake.days import ONE_DAY
 from forecast_platform.panel import FloatArray, Panel, index_rows
 
 
-def read_panel(home: Home, first: dt.date, last: dt.date) -> Panel:
-    """The panel of the days first..last, with the calendar of the horizon after them."""
+def read_panel(home: Home, first: dt.date, last: dt.date, series: pl.Expr | bool = True) -> Panel:
+    """The panel of the days first..last, with the calendar of the horizon after them.
+
+    Args:
+        home: The home folder.
+        first: First day.
+        last: Last day of demand.
+        series: Condition on `item_id` and `location_id` that the series wanted fulfil.
+    """
     settings = home.settings
-    features = home.lake.scan(tables()["features"], first, last).select(PANEL_COLUMNS).collect()
+    rows = home.lake.scan(tables()["features"], first, last).filter(series)
+    features = rows.select(PANEL_COLUMNS).collect()
     return panel_from_features(
         features, first, last,
         products=home.read("validated_products"),

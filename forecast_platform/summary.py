@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 from rich.box import SIMPLE_HEAD
@@ -16,10 +17,15 @@ from forecast_platform.errors import PlatformError
 from forecast_platform.forecasting.compare import standings
 from forecast_platform.forecasting.leaderboard import level_board
 from forecast_platform.home import Home
+from forecast_platform.issuing import forecast_drivers
 from forecast_platform.replenishment import LOOK_BACK_DAYS, explain, most_urgent
+from forecast_platform.replenishment.explain import Sum
 from forecast_platform.settings import Settings
 
 _SCORES = ("pinball", "wrmsse", "rmsse", "wape", "pit_50", "pit_80", "pit_90", "pit_95")
+
+
+_DRIVERS = 6
 
 
 def summary(console: Console, settings: Settings) -> None:
@@ -143,7 +149,22 @@ def explanation(home: Home, item: str, location: str, day: dt.date) -> list[str]
     cutoff = row["training_cutoff"]
     models = home.read("model_versions", cutoff, cutoff) if cutoff else pl.DataFrame()
     model = next((m for m in models.iter_rows(named=True) if m["model"] == row["model"]), None)
-    return explain(row, home.read("forecasts", day, day), sales, model).lines()
+    lines = explain(row, home.read("forecasts", day, day), sales, model).lines()
+    return [*lines, "", *_drivers(home, row)] if row["model"] else lines
+
+
+def _drivers(home: Home, row: Mapping[str, Any]) -> list[str]:
+    """What moves the forecast of a plan line: the largest drivers and the sum of the others."""
+    frame, lacking = forecast_drivers(home, row)
+    if lacking:
+        return [f"Forecast: {lacking}"]
+    parts = list(frame.head(_DRIVERS).iter_rows())
+    others = frame["contribution"][_DRIVERS:]
+    if len(others):
+        parts.append((f"{len(others)} others", float(others.sum())))
+    total = float(frame["contribution"].sum())
+    label = f"forecast per day, mean of {home.settings.horizon_days} days"
+    return ["What moves the forecast:", *Sum(label, tuple(parts), total).lines()]
 
 
 def _row_counts(home: Home) -> Table:

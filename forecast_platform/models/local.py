@@ -21,7 +21,9 @@ from forecast_platform.models.base import (
     Progress,
     Reasons,
     WindowForecaster,
+    windows,
 )
+from forecast_platform.models.drivers import Parts, around_level
 from forecast_platform.models.seasonal_naive import SeasonalNaive
 
 if TYPE_CHECKING:
@@ -92,6 +94,11 @@ class LocalForecaster(WindowForecaster):
         mean[blank], quantiles[blank] = 0, 0
         reasons[blank] = f"no known demand in the last {self.context_days} days"
         return mean, quantiles, reasons
+
+    def _drivers(self, panel: Panel, origin: dt.date, horizon: int) -> Parts:
+        mean, _, reasons = self._predict(panel, [origin], horizon)
+        mean[0, reasons[0] != None] = np.nan  # noqa: E711 - an array of reasons
+        return around_level(windows(panel, [origin], self.context_days)[0], mean[0])
 
     def _save(self, folder: Path) -> None:
         import polars as pl

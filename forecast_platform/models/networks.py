@@ -44,7 +44,7 @@ class Architecture:
     head: Head = "negative_binomial"
     hidden: int = 64
     layers: int = 1
-    dropout: float = 0.0
+    dropout: float = 0.1
 
     @property
     def outputs(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast_platform.models.base import Floats, Progress
+from forecast_platform.models.drivers import LEVEL, Parts, grouped
 from forecast_platform.models.regression import RatioRegression, ahead_of, training_rows
 from forecast_platform.models.tree_features import Index, Inputs, Rows
 
@@ -58,14 +60,38 @@ class Ridge(RatioRegression):
         mean = rows.level * np.maximum(ratio, 0)
         return np.asarray(mean.reshape(len(series), horizon))
 
+    def _drivers(self, panel: Panel, origin: dt.date, horizon: int) -> Parts:
+        """Coefficient times standardised input, in units of the series' level; the constant is it.
+
+        Exact before the ratio is held at zero or above.
+        """
+        inputs, series = Inputs(panel, self._schema), np.arange(panel.n_series)
+        if self._unlearnable:
+            return {LEVEL: np.full(len(series), np.nan)}
+        rows = ahead_of(inputs, panel.column_of(origin), series, horizon)
+        inner = self._standardised(self._expanded(inputs, rows))
+        shares = rows.level[:, None] * inner * self._coefficients
+        names = [*self._expanded_names(inputs), LEVEL]
+        return grouped(names, shares.reshape(len(series), horizon, -1).mean(axis=1))
+
     def _expanded(self, inputs: Inputs, rows: Rows) -> NDArray[np.float64]:
         """(B, E) inputs, with weekday and attributes as flags."""
-        codes = {inputs.names.index("weekday"): 7}
-        sizes = [len(known) for known in self._schema.vocabulary.values()]
-        codes.update(zip(inputs.categorical, sizes, strict=True))
-        flags = [rows.values[:, [at]] == np.arange(min(size, 200)) for at, size in codes.items()]
+        codes = self._codes(inputs)
+        flags = [rows.values[:, [at]] == np.arange(size) for at, size in codes.items()]
         plain = np.delete(rows.values, list(codes), axis=1)
         return np.hstack([plain, *flags]).astype(np.float64)
+
+    def _expanded_names(self, inputs: Inputs) -> list[str]:
+        """The E names that `_expanded` has columns of; flags carry that of their input."""
+        codes = self._codes(inputs)
+        plain = [name for at, name in enumerate(inputs.names) if at not in codes]
+        return plain + [inputs.names[at] for at, size in codes.items() for _ in range(size)]
+
+    def _codes(self, inputs: Inputs) -> dict[int, int]:
+        """Columns that hold codes, and how many of their values get a flag."""
+        sizes = [min(len(known), 200) for known in self._schema.vocabulary.values()]
+        weekday = inputs.names.index("weekday")
+        return {weekday: 7, **dict(zip(inputs.categorical, sizes, strict=True))}
 
     def _standardised(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         """(B, E + 1) inputs of mean 0 and variance 1, 0 where unknown; and a constant."""

@@ -25,6 +25,7 @@ from forecast_platform.models.base import (
     known_quantiles,
     windows,
 )
+from forecast_platform.models.drivers import Parts, around_level
 
 if TYPE_CHECKING:
     from forecast_platform.panel import Panel
@@ -65,18 +66,18 @@ class SeasonalNaive(WindowForecaster):
     ) -> tuple[Floats, Floats, Reasons]:
         window = windows(panel, origins, self.context_days)
         level = known_mean(window)
-        point = np.full((*level.shape, 7), np.nan)
-        for week in np.moveaxis(window.reshape(*level.shape, window.shape[-1] // 7, 7), 2, 0):
-            point = np.where(np.isnan(week), point, week)
-        point = np.where(np.isnan(point), np.nan_to_num(level)[..., None], point)
+        mean = _repeated(window, horizon)
         spread = self._spread_of(panel, np.nan_to_num(level))
         day = np.arange(horizon)
-        mean = point[..., day % 7]
         quantiles = mean[..., None] + spread[..., np.minimum(day // 7, WEEKS - 1), :]
         reasons = np.full(level.shape, None, dtype=object)
         reasons[:, self.rows_of(panel) < 0] = NOT_TRAINED
         reasons[np.isnan(level)] = f"no known demand in the last {self.context_days} days"
         return mean, quantiles, reasons
+
+    def _drivers(self, panel: Panel, origin: dt.date, horizon: int) -> Parts:
+        window = windows(panel, [origin], self.context_days)
+        return around_level(window[0], _repeated(window, horizon)[0])
 
     def _spread_of(self, panel: Panel, level: NDArray[np.float64]) -> NDArray[np.float64]:
         """(O, N, weeks, Q) quantiles of the error, in units."""
@@ -92,6 +93,16 @@ class SeasonalNaive(WindowForecaster):
     def _load(self, folder: Path) -> None:
         with np.load(folder / "spread.npz") as arrays:
             self._spread, self._pooled = arrays["spread"], arrays["pooled"]
+
+
+def _repeated(window: Floats, horizon: int) -> NDArray[np.float64]:
+    """(O, N, H) the newest known value of the weekday in windows (O, N, T), or their mean."""
+    level = known_mean(window)
+    point = np.full((*level.shape, 7), np.nan)
+    for week in np.moveaxis(window.reshape(*level.shape, window.shape[-1] // 7, 7), 2, 0):
+        point = np.where(np.isnan(week), point, week)
+    point = np.where(np.isnan(point), np.nan_to_num(level)[..., None], point)
+    return np.asarray(point[..., np.arange(horizon) % 7])
 
 
 def lag_one(errors: Floats) -> float:

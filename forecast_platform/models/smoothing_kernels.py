@@ -39,11 +39,24 @@ _EVALUATIONS = 60
 _TOLERANCE = 1e-5
 
 
-@njit(cache=True)
 def level_forecasts(
     values: Floats, first: NDArray[np.int64], parameters: Doubles, horizon: int
 ) -> Doubles:
-    """(M, H) forecasts after the last day of each window.
+    """(M, H) forecasts after the last day of each window, units per day: the sum of `level_parts`.
+
+    Arguments as there.
+    """
+    return np.asarray(level_parts(values, first, parameters, horizon).sum(axis=1))
+
+
+@njit(cache=True)
+def level_parts(
+    values: Floats, first: NDArray[np.int64], parameters: Doubles, horizon: int
+) -> Doubles:
+    """(M, 3, H) forecasts after the last day of each window: level, trend and season.
+
+    The level is that of the last day; the trend with its drift adds up to the level to come, the
+    season what it makes of that, whether it is added or multiplied.
 
     Args:
         values: (M, T) demand, NaN where unknown.
@@ -54,24 +67,26 @@ def level_forecasts(
     Returns:
         Units per day; NaN where no day is known.
     """
-    out = np.full((values.shape[0], horizon), np.nan)
+    out = np.full((values.shape[0], 3, horizon), np.nan)
     state = np.zeros(10)
     for row in range(values.shape[0]):
         p = parameters[row]
         _, known = _smooth(values[row], first[row], p, state)
         if known == 0:
             continue
-        base, slope = state[0], state[1]
+        base, slope = 0.0, state[1]
         for h in range(horizon):
             slope *= p[PHI]
             base += slope
             season = state[3 + (first[row] + values.shape[1] + h) % 7]
-            ahead = base + p[DRIFT] * (state[2] + h + 1)
+            trend = base + p[DRIFT] * (state[2] + h + 1)
+            out[row, 0, h] = state[0]
+            out[row, 1, h] = trend
+            out[row, 2, h] = 0.0
             if p[SEASON] == 2:
-                ahead *= season
+                out[row, 2, h] = (state[0] + trend) * (season - 1)
             elif p[SEASON] == 1:
-                ahead += season
-            out[row, h] = ahead
+                out[row, 2, h] = season
     return out
 
 

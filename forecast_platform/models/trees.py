@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import lightgbm
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from forecast_platform.errors import ModelError
 from forecast_platform.models.base import Floats, Progress
+from forecast_platform.models.drivers import LEVEL, Parts, grouped
 from forecast_platform.models.regression import PooledRegression, ahead_of, training_rows
 from forecast_platform.models.tree_features import (
     DIRECT,
@@ -62,8 +62,6 @@ WEIGHT_EXPONENT = -0.2
 """Rows count level ** this on top of what the Tweedie loss gives them, which is about level ** 0.8;
 so neither fast nor slow sellers decide alone."""
 
-BASE, LEVEL = "base", "level"
-
 
 class LightGbm(PooledRegression):
     """Boosted trees on the rows of all series.
@@ -98,49 +96,48 @@ class LightGbm(PooledRegression):
         self.trees, self.most_rows = trees, most_rows
         self._boosters: dict[str, dict[str, lightgbm.Booster]] = {}
 
-    def drivers(self, panel: Panel, origin: dt.date, horizon: int = HORIZON) -> pl.DataFrame:
-        """What moves the forecasts of an origin: TreeSHAP of the direct model.
+    def _drivers(self, panel: Panel, origin: dt.date, horizon: int) -> Parts:
+        """TreeSHAP in units: Lundberg et al. (2020), "From local explanations to global
+        understanding with explainable AI for trees".
 
-        Lundberg et al. (2020), "From local explanations to global understanding with explainable
-        AI for trees". Costs far more than the forecast itself: select the series first.
+        The trees say log(mean) = log(level) + base + the sum of the inputs' SHAP values. The driver
+        "level" is level * exp(base), what they say of a typical row at the series' level, and the
+        rest of the mean goes to the inputs in proportion to their SHAP values: (mean - typical) /
+        log(mean / typical) units each, the logarithmic mean Divisia index (Ang 2005), which leaves
+        nothing over. Costs far more than the forecast itself.
+        """  # noqa: D205
+        series = np.arange(panel.n_series)
+        if not self._boosters:
+            return {LEVEL: np.full(len(series), np.nan)}
+        total: Parts = {}
+        for pool, part in self._pools(panel, series):
+            for kind, booster in self._boosters[pool].items():
+                share = 1 / (len(self._boosters[pool]) * horizon)
+                for names, units in self._units(booster, kind, panel, origin, part, horizon):
+                    for driver, values in grouped(names, units).items():
+                        held = total.setdefault(driver, np.zeros(len(series)))
+                        held[part] += share * values
+        return total
 
-        Args:
-            panel: The series to be explained.
-            origin: Last day of data used.
-            horizon: Days ahead.
-
-        Returns:
-            item_id, location_id, feature, contribution: to the logarithm of the mean, summed over
-            the horizon. `base` is what the trees say of a typical row, `level` holds the series'
-            level. The contributions of a series sum to that of log(direct mean in units).
-
-        Raises:
-            ModelError: If there is no direct model.
-        """
-        if "direct" not in STRATEGIES[self.strategy] or not self._boosters:
-            raise ModelError(
-                "lightgbm explains its direct model and has none: fit it with the strategy "
-                "'direct' or 'both'."
-            )
-        inputs = self._inputs(panel, "direct")
-        names = [*inputs.names, BASE]
-        total = np.empty((panel.n_series, len(names)))
-        for pool, series in self._pools(panel, np.arange(panel.n_series)):
-            rows = ahead_of(inputs, panel.column_of(origin), series, horizon)
-            booster = self._boosters[pool]["direct"]
-            shares = np.array(
-                booster.predict(rows.values, pred_contrib=True, num_threads=self.workers)
-            )
-            shares[:, names.index(LEVEL)] += np.log(rows.level)
-            total[series] = shares.reshape(len(series), horizon, -1).sum(axis=1)
-        return pl.DataFrame(
-            {
-                "item_id": np.repeat(panel.items.astype(str), len(names)),
-                "location_id": np.repeat(panel.locations.astype(str), len(names)),
-                "feature": np.tile(names, panel.n_series),
-                "contribution": total.reshape(-1),
-            }
-        )
+    def _units(
+        self,
+        booster: lightgbm.Booster,
+        kind: str,
+        panel: Panel,
+        origin: dt.date,
+        series: Index,
+        horizon: int,
+    ) -> Iterator[tuple[list[str], NDArray[np.float64]]]:
+        """Inputs and their shares (B, F + 1) in units: sums over the horizon, or its days."""
+        names = [*self._inputs(panel, kind).names, LEVEL]
+        column = panel.column_of(origin)
+        if kind == "direct":
+            rows = ahead_of(self._inputs(panel, kind), column, series, horizon)
+            units = _in_units(booster, rows, self.workers)
+            yield names, units.reshape(len(series), horizon, -1).sum(axis=1)
+            return
+        for rows, _ in self._rolled(booster, panel, column, series, horizon):
+            yield names, _in_units(booster, rows, self.workers)
 
     def _learn(
         self, panel: Panel, seed: int, share: float, progress: Progress | None = None
@@ -211,6 +208,13 @@ class LightGbm(PooledRegression):
     def _recursive(
         self, booster: lightgbm.Booster, panel: Panel, column: int, series: Index, horizon: int
     ) -> Floats:
+        days = self._rolled(booster, panel, column, series, horizon)
+        return np.stack([mean for _, mean in days], axis=1)
+
+    def _rolled(
+        self, booster: lightgbm.Booster, panel: Panel, column: int, series: Index, horizon: int
+    ) -> Iterator[tuple[Rows, Floats]]:
+        """Rows and means of one day after the other, each resting on the means before it."""
         inputs = self._inputs(panel.select(series), "recursive")
         rolled = np.full((len(series), column + 1 + horizon), np.nan, dtype=np.float32)
         rolled[:, : column + 1] = inputs.panel.demand[:, : column + 1]
@@ -219,7 +223,7 @@ class LightGbm(PooledRegression):
             at = np.full(len(series), column + step)
             rows = inputs.rows(everyone, at, one, rolled, step)
             rolled[:, column + 1 + step] = self._answer(booster, rows)
-        return rolled[:, column + 1 :]
+            yield rows, rolled[:, column + 1 + step]
 
     def _answer(self, booster: lightgbm.Booster, rows: Rows) -> NDArray[np.float64]:
         """(B,) means, units per day."""
@@ -241,6 +245,16 @@ class LightGbm(PooledRegression):
             pool: {kind: lightgbm.Booster(model_str=text) for kind, text in kinds.items()}
             for pool, kinds in about["boosters"].items()
         }
+
+
+def _in_units(booster: lightgbm.Booster, rows: Rows, workers: int) -> NDArray[np.float64]:
+    """(B, F + 1) shares of the inputs in the means, and what the trees say of a typical row."""
+    shares = np.array(booster.predict(rows.values, pred_contrib=True, num_threads=workers))
+    moved = shares[:, :-1].sum(axis=1)
+    typical = rows.level * np.exp(shares[:, -1])
+    # (exp(x) - 1) / x, 1 at 0
+    per_log = typical * np.divide(np.expm1(moved), moved, np.ones_like(moved), where=moved != 0)
+    return np.column_stack([shares[:, :-1] * per_log[:, None], typical])
 
 
 def _attribute(panel: Panel, name: str) -> NDArray[np.object_]:

@@ -213,9 +213,10 @@ def _cycle_note(eoq: float | None, cycle: float) -> str:
 
 def _facts(row: Mapping[str, Any], model: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
     facts = [
-        ("Class", f"{row['abc_class']}{row['xyz_class']}"),
-        ("Terms", f"lead time {row['lead_time_days']} days, review every {row['review_days']} days "
-         f"(from {row['parameter_source']})"),
+        ("Class", f"{row['abc_class']}{row['xyz_class']}, {row['life_cycle'].replace('_', ' ')}"),
+        ("Terms", f"lead time {row['lead_time_days']} days, give or take "
+         f"{row['lead_time_std_days']:.1f}, review every {row['review_days']} days"),
+        ("Where from", row["parameters_from"].replace("=", " ").replace(",", ", ")),
         ("Stock-out expected", str(row["stockout_date"] or "not in sight")),
         ("Latest order date", str(row["latest_order_date"] or "none")),
         ("Model", f"{row['model']} version {row['model_version']}, trained on sales up to "

@@ -11,7 +11,7 @@ from forecast_platform.contracts import QUANTILES
 from forecast_platform.forecasting.calibrated import Calibrated
 from forecast_platform.forecasting.calibration import Calibration
 from forecast_platform.forecasting.ensemble import Ensemble
-from forecast_platform.models import Forecaster, create, drivers
+from forecast_platform.models import Forecaster, drivers
 from forecast_platform.models.ridge import Ridge
 from forecast_platform.models.smoothing import Ets, Theta
 from forecast_platform.models.trees import LightGbm
@@ -64,16 +64,16 @@ def test_the_largest_driver_comes_first_and_nothing_is_told_of_a_series_off_the_
 def test_drivers_say_what_a_promotion_adds() -> None:
     """Demand doubles on promotion days; one is coming on every day ahead of half the items."""
     rng = np.random.default_rng(0)
-    shape = (40, 240)
-    promoted = (rng.random((40, 268)) < 0.15).astype(np.float32)
-    promoted[:, 240:] = np.arange(40)[:, None] % 2
+    shape = (20, 240)
+    promoted = (rng.random((20, 268)) < 0.15).astype(np.float32)
+    promoted[:, 240:] = np.arange(20)[:, None] % 2
     demand = rng.poisson(10 * (1 + promoted[:, :240])).astype(np.float32)
-    names = np.array([f"item{row:02}" for row in range(40)], dtype=object)
+    names = np.array([f"item{row:02}" for row in range(20)], dtype=object)
     panel = Panel(
-        names, np.full(40, "shop", dtype=object), make_shop().first_day, demand,
+        names, np.full(20, "shop", dtype=object), make_shop().first_day, demand,
         np.ones(shape, dtype=bool), future={"on_promotion": promoted},
     )  # fmt: skip
-    for model in (Ridge(), LightGbm(strategy="direct"), create("gru")):
+    for model in (Ridge(), LightGbm(strategy="direct", trees=60)):
         model.fit(panel, seed=1)
         frame = model.drivers(panel, panel.last_day)
         share = frame.filter(pl.col("driver") == drivers.PROMOTION)

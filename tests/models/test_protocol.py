@@ -57,9 +57,10 @@ def test_a_bad_series_never_stops_a_run_and_says_why_it_is_answered_otherwise(
     reasons = dict(zip(BAD, forecast.fallback_reason[0, -len(BAD) :], strict=True))
     assert reasons["all_zero"] == "no demand in the last 365 days"
     assert reasons["constant"] == "constant demand"
-    assert reasons["one_value"] == "1 known days, at least 30 are needed"
-    assert reasons["three_days_old"] == "3 known days, at least 30 are needed"
-    assert reasons["all_missing"] == "0 known days, at least 30 are needed"
+    alike = "at least 30 are needed; drawn to analogues (category {})"
+    assert reasons["one_value"] == "1 known days, " + alike.format("a at shop")
+    assert reasons["three_days_old"] == "3 known days, " + alike.format("b at shop")
+    assert reasons["all_missing"] == "0 known days, " + alike.format("a at shop")
     means = dict(zip(BAD, forecast.mean[0, -len(BAD) :], strict=True))
     assert (means["constant"] == 4).all()
     assert (means["all_zero"] == 0).all()
