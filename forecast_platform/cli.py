@@ -21,6 +21,8 @@ from forecast_platform.errors import ConfigurationError, PlatformError, refused_
 from forecast_platform.settings import home_folder, save_settings, settings
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from forecast_platform.defs.operate import Operator
 
 app = typer.Typer(
@@ -34,8 +36,11 @@ console = Console()
 _DEMO_EFFORT = 0.2
 """Of the usual training: the demo is to be seen, not to be won."""
 
+_SHEET_ROWS = 1_048_575
+"""Rows of a sheet, less its heading."""
+
 Day = Annotated[dt.datetime, typer.Option(formats=["%Y-%m-%d"])]
-Out = Annotated[Path, typer.Option(help="File to write: .csv or .parquet.")]
+Out = Annotated[Path, typer.Option(help="File to write: .csv, .parquet or .xlsx.")]
 
 
 class Source(StrEnum):
@@ -158,15 +163,49 @@ def backtest(
 
 
 @app.command()
+def simulate(
+    model: Annotated[
+        str | None, typer.Option(help="Family, or several joined by commas; else the champion's.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, help="Newest days replayed.")] = 365,
+    lead_time: Annotated[int | None, typer.Option(min=0, help="Days; else by supplier.")] = None,
+    review: Annotated[int | None, typer.Option(min=1, help="Days; else by supplier.")] = None,
+    order_cost: Annotated[
+        float | None, typer.Option(min=0, help="Per order line; else by supplier.")
+    ] = None,
+    ratio: Annotated[
+        list[float] | None, typer.Option(help="Critical ratio, any number of times.")
+    ] = None,
+    refit_days: Annotated[int, typer.Option(min=7, help="Days until a model is refitted.")] = 91,
+) -> None:
+    """Replay history under the plan's policy, against alternatives and perfect foresight."""
+    from forecast_platform.home import Home
+    from forecast_platform.simulating import CRITICAL_RATIOS as USUAL
+    from forecast_platform.simulating import Options, replay_table, simulate_home, verdicts
+
+    options = Options(model, days, lead_time, review, order_cost,
+                      tuple(ratio or USUAL), refit_days)  # fmt: skip
+    with _watching("simulate"):
+        replayed = simulate_home(Home(settings()), options)
+    console.print(replay_table(replayed))
+    for line in [*verdicts(replayed), *replayed.notes]:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    for picture in replayed.pictures:
+        console.print(f"Picture: {picture}", markup=False, soft_wrap=True)
+
+
+@app.command()
 def forecasts(origin: Day, out: Out) -> None:
-    """Export the forecasts of one origin as csv or parquet."""
+    """Export the forecasts of one origin as csv, parquet or xlsx."""
     _export("forecasts", origin.date(), out)
 
 
 @app.command()
 def plan(date: Day, out: Out) -> None:
-    """Export the replenishment plan of one day as csv or parquet."""
-    _export("replenishment_plan", date.date(), out)
+    """Export the replenishment plan of one day as csv, parquet or xlsx, exceptions first."""
+    from forecast_platform.replenishment import exceptions_first
+
+    _export("replenishment_plan", date.date(), out, exceptions_first)
 
 
 @app.command()
@@ -266,7 +305,12 @@ def _bring_up_to_date(
     operator.follow()
 
 
-def _export(table: str, day: dt.date, out: Path) -> None:
+def _export(
+    table: str,
+    day: dt.date,
+    out: Path,
+    order: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
+) -> None:
     from forecast_platform.home import Home
 
     frame = Home(settings()).read(table, day, day)
@@ -275,17 +319,30 @@ def _export(table: str, day: dt.date, out: Path) -> None:
             f"{table} holds nothing for {day}: issue it with "
             f"`forecast-platform run --from {day} --to {day}`."
         )
+    frame = order(frame) if order else frame
     writers: dict[str, Callable[[Path], Any]] = {
         ".csv": frame.write_csv,
         ".parquet": frame.write_parquet,
+        ".xlsx": lambda path: _write_sheet(frame, path, table),
     }
     if out.suffix not in writers:
-        raise ConfigurationError(f"{out} should end in .csv or .parquet.")
+        raise ConfigurationError(f"{out} should end in .csv, .parquet or .xlsx.")
     try:
         writers[out.suffix](out)
     except OSError as error:
         raise ConfigurationError(f"{out} cannot be written: {error}.") from error
     console.print(f"{frame.height:,} rows written to {out}", markup=False, soft_wrap=True)
+
+
+def _write_sheet(frame: pl.DataFrame, out: Path, table: str) -> None:
+    if frame.height > _SHEET_ROWS:
+        raise ConfigurationError(
+            f"{frame.height:,} rows do not fit into a sheet of {_SHEET_ROWS:,}: write .csv or "
+            ".parquet."
+        )
+    # Written here first: the writer of sheets reports a folder that refuses the file as its own.
+    with out.open("wb") as file:
+        frame.write_excel(file, worksheet=table[:31], autofit=True, freeze_panes=(1, 0))
 
 
 def _empty_home() -> None:

@@ -73,9 +73,13 @@ class Node:
 
 FEATURE_LOOKBACK_DAYS = 55
 FORECAST_CONTEXT_DAYS = 182
-PLAN_DEMAND_DAYS = 90
+PLAN_DEMAND_DAYS = 734
+"""Two years of whole weeks, which life-cycle classes look at."""
 PLAN_INVENTORY_DAYS = 7
 PLAN_ORDER_DAYS = 180
+OUTCOME_DAYS = 90
+"""Longest protection period whose plans are judged."""
+LEAD_TIME_ORDER_DAYS = 365
 
 
 def graph(
@@ -115,6 +119,10 @@ def graph(
             version=sql_version,
         ),
         Node(
+            "lead_times",
+            (Read("validated_purchase_orders", first=-LEAD_TIME_ORDER_DAYS),),
+        ),
+        Node(
             "features",
             (Read("clean_demand", first=-FEATURE_LOOKBACK_DAYS), *attributes),
             version=feature_version,
@@ -123,6 +131,7 @@ def graph(
             "forecasts",
             (
                 Read("features", first=-FORECAST_CONTEXT_DAYS),
+                Read("lead_times"),
                 Read("model_versions", last_known=True),
                 *attributes,
             ),
@@ -135,6 +144,7 @@ def graph(
             (
                 Read("forecasts"),
                 Read("lead_time_demand"),
+                Read("lead_times"),
                 Read("clean_demand", first=-PLAN_DEMAND_DAYS),
                 Read("validated_inventory", first=-PLAN_INVENTORY_DAYS),
                 Read("validated_purchase_orders", first=-PLAN_ORDER_DAYS),
@@ -144,6 +154,14 @@ def graph(
             version=plan_version,
         ),
         Node("accuracy", (Read("clean_demand"), Read("forecasts", -HORIZON_DAYS, -1))),
+        Node(
+            "plan_outcome",
+            (
+                Read("replenishment_plan", -OUTCOME_DAYS, -1),
+                Read("clean_demand", first=-OUTCOME_DAYS),
+                Read("validated_purchase_orders", first=-OUTCOME_DAYS),
+            ),
+        ),
     )
 
 

@@ -168,12 +168,16 @@ class Making:
 
     def window(self, table: str) -> pl.DataFrame:
         """All rows of an upstream table that the days being made may read."""
+        return self.scan(table).collect()
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        """As `window`, not read yet: for those who need few of the rows or columns."""
         contract = tables()[table]
         if contract.day is None:
-            return self.home.read(table)
+            return self.home.lake.scan(contract)
         read = next(read for read in self.node.reads if read.table == table)
-        return self.home.read(
-            table, self.first + dt.timedelta(read.first), self.last + dt.timedelta(read.last)
+        return self.home.lake.scan(
+            contract, self.first + dt.timedelta(read.first), self.last + dt.timedelta(read.last)
         )
 
     def publish(self, frames: Mapping[str, pl.DataFrame]) -> None:

@@ -27,6 +27,9 @@ from forecast_platform.graph import Kind, Launch, Node, Read
 from forecast_platform.lake.days import ONE_DAY, spans
 from forecast_platform.lake.ledger import WHOLE
 
+_JUDGES = {"accuracy": "forecasts", "plan_outcome": "replenishment_plan"}
+"""Tables that judge a record, from the day after the first one issued."""
+
 
 class _Days(NamedTuple):
     """Publications of one table: ordinals of the days, sorted, with both fingerprints."""
@@ -140,8 +143,10 @@ def expected_days(node: Node, state: State) -> list[dt.date]:
     days = _span_days(state)
     if node.kind is Kind.RECORD:
         return days[-1:]
-    if node.table == "accuracy":
-        issued = state.days("forecasts")
+    if node.table == "lead_times" and not state.has("raw_purchase_orders"):
+        return []
+    if node.table in _JUDGES:
+        issued = state.days(_JUDGES[node.table])
         days = [day for day in days if issued and issued[0] < day]
     return sorted({*days, *state.held(node.table)})
 
@@ -188,19 +193,22 @@ def stale_days(nodes: Sequence[Node], state: State) -> dict[str, list[dt.date]]:
 def next_launches(nodes: Sequence[Node], state: State) -> list[Launch]:
     """The runs to start now; ask again after they ended, until there are none.
 
-    Consecutive tables with the same stale days share a run, so one new day is one run through the
-    whole graph; a table whose days differ from those before it waits for the next call.
+    Tables with the same stale days share a run, so one new day is one run through the whole graph;
+    a table whose days differ waits for the next call, and so does all that reads it.
     """
     todo = stale_days(nodes, state)
     if not todo:
         return []
     first_days = next(iter(todo.values()))
     tables: list[str] = []
-    for table, days in todo.items():
-        if days == first_days:
-            tables.append(table)
-        elif not table.startswith("validated_"):
-            break
+    waiting: set[str] = set()
+    for node in nodes:
+        if node.table not in todo:
+            continue
+        if todo[node.table] == first_days and not waiting & {read.table for read in node.reads}:
+            tables.append(node.table)
+        else:
+            waiting |= {node.table, *node.also}
     if first_days == [WHOLE]:
         return [Launch(tuple(tables), None, None)]
     return [Launch(tuple(tables), *span) for span in spans(first_days)]

@@ -54,6 +54,7 @@ def issue(
     context = FORECAST_CONTEXT_DAYS * ONE_DAY
     panel = read_panel(home, making.first - context, making.last)
     products, suppliers = home.read("validated_products"), home.read("validated_suppliers")
+    lead_times = making.window("lead_times")
     loaded: dict[Champion, Issuer] = {}
     for done, (origin, revision) in enumerate(revisions.items()):
         champion = champion_for(versions, origin)
@@ -65,7 +66,9 @@ def issue(
         progress.tell(f"forecasts {making.first} to {making.last}", done / len(revisions))
         known = panel.until(origin).last(FORECAST_CONTEXT_DAYS + 1)
         known = known.select(on_offer(known, [origin])[0])
-        lead = _terms(home, known, products, suppliers)
+        lead = _terms(
+            home, known, products, suppliers, lead_times.filter(pl.col("date") == origin)
+        )
         for forecasts, demand in loaded[champion].issue(
             known, [origin],
             protection_days=lead["protection_days"].to_numpy(),
@@ -117,11 +120,15 @@ def gathered(
 
 
 def _terms(
-    home: Home, panel: Panel, products: pl.DataFrame, suppliers: pl.DataFrame
+    home: Home,
+    panel: Panel,
+    products: pl.DataFrame,
+    suppliers: pl.DataFrame,
+    lead_times: pl.DataFrame,
 ) -> pl.DataFrame:
     """Terms of the panel's series, in its order (sorted by item and location)."""
     series = pl.DataFrame(
         {"item_id": panel.items.tolist(), "location_id": panel.locations.tolist()},
         schema={"item_id": pl.String, "location_id": pl.String},
     )
-    return terms(series, products, suppliers, home.plan_parameters)
+    return terms(series, products, suppliers, home.plan_parameters, lead_times)

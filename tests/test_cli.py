@@ -4,7 +4,9 @@ import datetime as dt
 import re
 import socket
 import subprocess
+import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import polars as pl
 import pytest
@@ -71,6 +73,37 @@ def test_exports_hold_the_day_of_the_lake(
         .select("item_id", "location_id")
         .equals(pl.read_parquet(parquet).select("item_id", "location_id"))
     )
+
+
+def test_the_exported_plan_lists_exceptions_first_in_every_format(
+    home: Path, tmp_path: Path
+) -> None:
+    files = [tmp_path / f"plan{suffix}" for suffix in (".xlsx", ".csv", ".parquet")]
+    for file in files:
+        works(home, "plan", "--date", LAST_DAY, "--out", file)
+    sheet, text, held = (
+        read_sheet(files[0]), pl.read_csv(files[1], infer_schema=False), pl.read_parquet(files[2])
+    )  # fmt: skip
+    ranks = held["exception_rank"].fill_null(99)
+    assert ranks.is_sorted()
+    assert sheet[0] == text.columns == held.columns
+    ids = held.columns.index("plan_id")
+    assert [row[ids] for row in sheet[1:]] == text["plan_id"].to_list() == held["plan_id"].to_list()
+    told = refusal(home, "plan", "--date", LAST_DAY, "--out", tmp_path / "none" / "plan.xlsx")
+    assert "cannot be written" in told
+
+
+def read_sheet(path: Path) -> list[list[str]]:
+    """Texts of the first sheet, row by row, as the format's standard has them (ECMA-376)."""
+    main = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+    with zipfile.ZipFile(path) as book:
+        known = ElementTree.fromstring(book.read("xl/sharedStrings.xml"))
+        sheet = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
+    strings = ["".join(item.itertext()) for item in known]
+    return [
+        [strings[int(cell.findtext(f"{main}v") or 0)] if cell.get("t") == "s" else ""
+         for cell in row] for row in sheet.iter(f"{main}row")
+    ]  # fmt: skip
 
 
 def test_explain_takes_a_plan_line_apart(home: Path) -> None:
@@ -180,7 +213,7 @@ def test_empty_home_is_told_what_is_missing(tmp_path: Path, words: list[object],
     [
         (["explain", "--item", "[/x]", "--location", "S01", "--date", LAST_DAY], "of [/x] at S01"),
         (["forecasts", "--origin", "2023-01-01", "--out", "x.csv"], "run --from 2023-01-01"),
-        (["plan", "--date", LAST_DAY, "--out", "x.xlsx"], "should end in .csv or .parquet"),
+        (["plan", "--date", LAST_DAY, "--out", "x.ods"], "should end in .csv, .parquet or .xlsx"),
         (["plan", "--date", LAST_DAY, "--out", "no folder/x.csv"], "cannot be written"),
         (["train", "--cutoff", CUTOFF - dt.timedelta(1)], "cutoffs are Sundays"),
         (["train", "--cutoff", CUTOFF + dt.timedelta(70)], f"to {LAST_DAY}"),

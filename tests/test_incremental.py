@@ -122,7 +122,7 @@ def test_one_new_day_is_one_launch_through_the_whole_graph(book: Book) -> None:
     assert (launch.first, launch.last) == (day(30), day(30))
     assert set(launch.tables) == {
         "validated_sales", "validated_prices", "validated_inventory", "clean_demand", "features",
-        "forecasts", "replenishment_plan", "accuracy",
+        "forecasts", "replenishment_plan", "accuracy", "plan_outcome",
     }  # fmt: skip
 
 
@@ -187,6 +187,19 @@ def test_days_apart_are_launches_of_their_own(book: Book) -> None:
     assert [(launch.first, launch.last) for launch in launches] == [
         (day(3), day(4)), (day(20), day(20))
     ]  # fmt: skip
+
+
+def test_a_late_receipt_makes_lead_times_before_what_reads_them(book: Book) -> None:
+    book.publish("raw_purchase_orders", {day(n): n for n in range(1, 30, 4)})
+    book.follow()
+    assert len(expected_days(NODE["lead_times"], book.state)) == 30
+    book.publish("raw_purchase_orders", {day(21): 99})
+    book.publish("raw_sales", {day(30): 5})
+    launches = book.follow()
+    assert launches[0].tables[:1] == ("validated_sales",)
+    made = [(table, launch.first) for launch in launches for table in launch.tables]
+    assert made.index(("lead_times", day(21))) < made.index(("forecasts", day(30)))
+    assert [table for table, _ in made].count("replenishment_plan") == 1
 
 
 def test_a_new_model_makes_only_the_newest_forecast_stale(book: Book) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forecast_platform.contracts.core import Column, DType, Table
+from forecast_platform.contracts.outcome import PLAN_OUTCOME
 
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99)
 
@@ -149,6 +150,41 @@ LEAD_TIME_DEMAND = Table(
     ),
 )
 
+_SUPPLIER = Column("supplier_id", DType.STRING, "Supplier; empty: all of them.", required=False)
+_SUPPLIED = Column("item_id", DType.STRING, "Item; empty: all of the supplier's.", required=False)
+
+
+def _lead_days(name: str, description: str, minimum: float | None = 0) -> Column:
+    return Column(name, DType.FLOAT, description, "days", minimum=minimum)
+
+
+LEAD_TIMES = Table(
+    name="lead_times",
+    description="Lead times as suppliers kept them: estimates from the deliveries of the last 180 "
+    "days, of few drawn towards those of more.",
+    grain="one row per day and supplier, one per item delivered often, and one for all deliveries",
+    key=("date", "supplier_id", "item_id"),
+    group="replenishment",
+    columns=(
+        Column("date", DType.DATE, "Day at whose close this was known."),
+        _SUPPLIER,
+        _SUPPLIED,
+        Column("deliveries", DType.INT, "Deliveries it rests on.", minimum=1),
+        _lead_days("mean_days", "Mean days from order to receipt."),
+        _lead_days("std_days", "Their standard deviation."),
+        _lead_days("q50_days", "Their 0.5 quantile."),
+        _lead_days("q90_days", "Their 0.9 quantile."),
+        _lead_days("q95_days", "Their 0.95 quantile."),
+        _lead_days("late_mean_days", "Mean days from the promised to the day of receipt; below "
+                   "zero if early.", None),
+        _lead_days("late_q90_days", "The 0.9 quantile of those.", None),
+        Column("late_share", DType.FLOAT, "Deliveries after the promised day.", "share", minimum=0,
+               maximum=1),
+        Column("own_weight", DType.FLOAT, "Weight of its own deliveries in mean and quantiles; "
+               "the rest has the row above it.", "share", minimum=0, maximum=1),
+    ),
+)  # fmt: skip
+
 ACCURACY = Table(
     name="accuracy",
     description="Issued forecasts against the demand that came, per target day and horizon.",
@@ -227,8 +263,10 @@ DERIVED = (
     UNREADABLE_ROWS,
     CLEAN_DEMAND,
     FORECASTS,
+    LEAD_TIMES,
     LEAD_TIME_DEMAND,
     ACCURACY,
+    PLAN_OUTCOME,
     MODEL_SCORES,
     MODEL_VERSIONS,
     RECORD_MARKS,

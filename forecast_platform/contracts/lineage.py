@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from forecast_platform.contracts.derived import ACCURACY, FORECASTS, LEAD_TIME_DEMAND
+from forecast_platform.contracts.derived import ACCURACY, FORECASTS, LEAD_TIME_DEMAND, LEAD_TIMES
 from forecast_platform.contracts.features import FEATURES
+from forecast_platform.contracts.outcome import PLAN_OUTCOME
 from forecast_platform.contracts.plan import REPLENISHMENT_PLAN
 
 Sources = tuple[tuple[str, str], ...]
@@ -47,7 +48,16 @@ _OBSERVED = ("date", *_KEYS, "is_available", "price", "on_promotion", "discount"
 _QUANTILES = [name for name in FORECASTS.column_names if name[0] == "q"]
 _MODEL = ("model", "model_version", "training_cutoff")
 _EXPECTED = _from("lead_time_demand", "mean")
+_LEAD_TIME = _from("lead_times", "mean_days")
+_LEAD_SPREAD = _from("lead_times", "mean_days", "std_days") + _from(
+    "validated_suppliers", "lead_time_std_days"
+)
 _SPREAD = _from("lead_time_demand", "mean", "std", *_QUANTILES)
+_SOLD = _from("clean_demand", "demand_units", "net_units")
+_JUDGED = (
+    "lead_time_days", "protection_days", "service_level", "lead_time_demand", "protection_demand",
+    "reorder_point", "order_quantity",
+)  # fmt: skip
 _STOCK = _from("validated_inventory", "on_hand", "reserved")
 _ORDERED = _from("validated_purchase_orders", "quantity", "expected_date", "received_date")
 _POSITION = _STOCK + _ORDERED + _from("clean_demand", "demand_units")
@@ -69,10 +79,21 @@ LINEAGE: Mapping[str, Mapping[str, Sources]] = {
         "model_version": _from("model_versions", "version"),
         "training_cutoff": _from("model_versions", "cutoff"),
     },
+    LEAD_TIMES.name: {
+        **_same("validated_purchase_orders", ("supplier_id", "item_id")),
+        **{
+            name: _from("validated_purchase_orders", "date", "received_date")
+            for name in ("mean_days", "std_days", "q50_days", "q90_days", "q95_days")
+        },
+        **{
+            name: _from("validated_purchase_orders", "expected_date", "received_date")
+            for name in ("late_mean_days", "late_q90_days", "late_share")
+        },
+    },
     LEAD_TIME_DEMAND.name: {
         **_same("features", _KEYS),
-        "protection_days": _from("validated_suppliers", *_TERMS),
-        "lead_time_days": _from("validated_suppliers", "lead_time_days"),
+        "protection_days": _from("validated_suppliers", *_TERMS) + _LEAD_TIME,
+        "lead_time_days": _from("validated_suppliers", "lead_time_days") + _LEAD_TIME,
         **{
             name: _from("features", "demand", "price_level_28", "on_promotion", "is_holiday")
             for name in ("lead_time_mean", "mean", "std", *_QUANTILES)
@@ -88,6 +109,18 @@ LINEAGE: Mapping[str, Mapping[str, Sources]] = {
             for share, low, high in ((50, "q25", "q75"), (80, "q10", "q90"), (90, "q05", "q95"))
         },
     },
+    PLAN_OUTCOME.name: {
+        **_same("replenishment_plan", (*_KEYS, *_JUDGED)),
+        "plan_date": _from("replenishment_plan", "date"),
+        **dict.fromkeys(("actual_lead_time_demand", "actual_protection_demand"), _SOLD),
+        "sold_units": _from("clean_demand", "net_units"),
+        "stockout_days": _from("clean_demand", "is_stockout"),
+        "lost_units": _SOLD + _from("replenishment_plan", "protection_demand"),
+        "demand_met": _SOLD + _from("replenishment_plan", "protection_demand"),
+        "within_reorder_point": _SOLD + _from("replenishment_plan", "reorder_point"),
+        "sent_units": _from("validated_purchase_orders", "quantity", "date"),
+        "received_units": _from("validated_purchase_orders", "quantity", "received_date"),
+    },
     REPLENISHMENT_PLAN.name: {
         **_same("forecasts", (*_KEYS, *_MODEL, "origin")),
         "supplier_id": _from("validated_products", "supplier_id"),
@@ -102,10 +135,11 @@ LINEAGE: Mapping[str, Mapping[str, Sources]] = {
         "lead_time_demand": _from("lead_time_demand", "lead_time_mean"),
         "protection_demand": _EXPECTED,
         "protection_std": _from("lead_time_demand", "std"),
-        "safety_stock": _SPREAD + _from("validated_suppliers", "lead_time_std_days"),
-        "reorder_point": _SPREAD + _from("validated_suppliers", "lead_time_std_days"),
+        "lead_time_std_days": _LEAD_SPREAD,
+        "safety_stock": _SPREAD + _LEAD_SPREAD,
+        "reorder_point": _SPREAD + _LEAD_SPREAD,
         "abc_class": _from("clean_demand", "demand_units", "price"),
-        "xyz_class": _from("clean_demand", "demand_units"),
+        **dict.fromkeys(("xyz_class", "life_cycle"), _from("clean_demand", "demand_units")),
         "annual_value": _from("clean_demand", "demand_units", "price"),
         "unit_cost": _from("validated_products", "unit_cost") + _from("clean_demand", "price"),
         "eoq": _from("clean_demand", "demand_units") + _from("validated_suppliers", "order_cost"),

@@ -63,6 +63,11 @@ class ReasonCode(StrEnum):
     )
     STOCK_STALE = "STOCK_STALE", "The stock count is older than the plan's day."
     NEGATIVE_STOCK = "NEGATIVE_STOCK", "Stock was counted below zero and is taken as zero."
+    SUDDEN_DEMAND = (
+        "SUDDEN_DEMAND",
+        "Demand of the last 7 days lies far above what the forecast expects of 7 days.",
+    )
+    DEAD_STOCK = "DEAD_STOCK", "Stock lies here for which there was no demand in the look-back."
     LATE_DELIVERY = "LATE_DELIVERY", "An open purchase order is past its expected date."
     DELIVERY_OVERDUE = (
         "DELIVERY_OVERDUE",
@@ -76,12 +81,14 @@ class ReasonCode(StrEnum):
     NO_SUPPLIER = "NO_SUPPLIER", "No supplier is known for the item."
     TERMS_FROM_SETTINGS = (
         "TERMS_FROM_SETTINGS",
-        "The supplier's terms are not known: lead time, minimum and pack come from settings.",
+        "The supplier's terms are not known: minimum and pack come from settings, the lead time "
+        "too unless enough deliveries tell it.",
     )
     TERMS_INVALID = "TERMS_INVALID", "A supplier's term makes no sense and was replaced."
     TERMS_CHANGED = (
         "TERMS_CHANGED",
-        "Lead time or review period changed since the forecast was issued; the forecast's hold.",
+        "Lead time or review period are others than the forecast was issued for; the forecast's "
+        "hold.",
     )
     COST_ESTIMATED = "COST_ESTIMATED", "Unit cost is estimated from the price."
     COST_UNKNOWN = (
@@ -91,6 +98,18 @@ class ReasonCode(StrEnum):
     PRICE_UNKNOWN = "PRICE_UNKNOWN", "No price is known: the margin at risk cannot be told."
     FALLBACK_MODEL = "FALLBACK_MODEL", "A simpler model answered than the champion."
     NO_HISTORY = "NO_HISTORY", "No day of known demand in the look-back."
+
+
+EXCEPTIONS = (
+    ReasonCode.NEGATIVE_STOCK,
+    ReasonCode.INVALID_FORECAST,
+    ReasonCode.NO_FORECAST,
+    ReasonCode.DELIVERY_OVERDUE,
+    ReasonCode.LATE_DELIVERY,
+    ReasonCode.SUDDEN_DEMAND,
+    ReasonCode.DEAD_STOCK,
+)
+"""Reasons for which a person should look at a line, gravest first."""
 
 
 def _units(name: str, description: str, minimum: float | None = 0, required: bool = True) -> Column:
@@ -140,16 +159,23 @@ _POSITION = (
 )  # fmt: skip
 _DEMAND = (
     _days("lead_time_days", "Whole days from order to receipt."),
+    Column("lead_time_std_days", DType.FLOAT, "Spread of the lead time about those days.", "days",
+           minimum=0),
+    Column("lead_time_source", DType.STRING, "Where the lead time comes from: deliveries of the "
+           "item, of the supplier, what the supplier states for the item or for all, or settings.",
+           allowed=("history_item", "history_supplier", "supplier_item", "supplier", "settings")),
     _days("review_days", "Days between two chances to order."),
     _days("protection_days", "Lead time plus review period."),
     _units("lead_time_demand", "Expected demand in the lead time.", required=False),
     _units("protection_demand", "Expected demand in the protection period.", required=False),
     _units("protection_std", "Standard deviation of it.", required=False),
-)
+)  # fmt: skip
 _POLICY = (
     Column("policy", DType.STRING, "Ordering policy.", allowed=("(R,s,S)",)),
     Column("abc_class", DType.STRING, "Class by annual value.", allowed=("A", "B", "C")),
     Column("xyz_class", DType.STRING, "Class by variation of demand.", allowed=("X", "Y", "Z")),
+    Column("life_cycle", DType.STRING, "Class by the course of demand over two years.",
+           allowed=("new", "mature", "seasonal", "end_of_life")),
     Column("service_level", DType.FLOAT, "Cycle service level aimed at.", "share", True, 0, 1),
     _units("safety_stock", "Stock against the spread of demand and lead time.", required=False),
     _units("reorder_point", "protection_demand + safety_stock.", required=False),
@@ -161,9 +187,15 @@ _POLICY = (
         "Where the terms come from: supplier's terms for the item, supplier's, or settings.",
         allowed=("supplier_item", "supplier", "settings"),
     ),
+    Column(
+        "parameters_from",
+        DType.STRING,
+        "Source of each term, as name=source joined by commas: history_item, history_supplier, "
+        "supplier_item, supplier or settings.",
+    ),
     _money("annual_value", "Trailing demand at unit cost, per year."),
     _money("unit_cost", "Purchase cost per unit."),
-)
+)  # fmt: skip
 _CONSTRAINTS = (
     _units("min_order_quantity", "Smallest order."),
     _units("pack_size", "Units per pack."),
@@ -183,6 +215,10 @@ _DECISION = (
     Column("priority_score", DType.FLOAT, "Margin at risk per unit of money ordered.", "", False,
            0),
     Column("feasible", DType.BOOL, "The quantity meets every constraint."),
+    Column("exception_rank", DType.INT, "1 for the gravest kind of exception, and so on; empty for "
+           "a line that no person has to look at.", required=False, minimum=1),
+    Column("exceptions", DType.STRING, "Those of the reason codes that are exceptions, gravest "
+           "first; empty without.", required=False),
     Column("reason_codes", DType.STRING, "Reason codes, joined by commas: "
            + " ".join(f"{code}: {code.meaning}" for code in ReasonCode)),
 )  # fmt: skip

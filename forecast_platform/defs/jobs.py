@@ -34,7 +34,7 @@ daily_graph = dg.define_asset_job(
     "daily_graph",
     selection=dg.AssetSelection.assets(*_stages(*_DAILY))
     | dg.AssetSelection.groups("clean", "features", "forecasts", "replenishment")
-    | dg.AssetSelection.assets("accuracy"),
+    | dg.AssetSelection.assets("accuracy", "plan_outcome"),
     partitions_def=DAILY,
     description="From validated sales to the replenishment plan, for one day or a range of days.",
 )

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from forecast_platform.home import Home
 from forecast_platform.lake.days import ONE_DAY
+from forecast_platform.replenishment import ORDER_LOOK_BACK_DAYS, most_urgent
+from forecast_platform.replenishment.projection import projected_stock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+    from forecast_platform.models import Forecaster
 
 _SHOWN_DAYS = 56
+_SHOWN_SUPPLIERS = 12
+_SHOWN_DRIVERS = 8
 
 
 def forecast_against_actuals(home: Home, origin: dt.date) -> bytes:
@@ -18,13 +31,9 @@ def forecast_against_actuals(home: Home, origin: dt.date) -> bytes:
 
     Totals of quantiles are not quantiles of totals, so only the single series has a band.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     actuals = home.read("clean_demand", origin - _SHOWN_DAYS * ONE_DAY, origin)
     forecast = home.read("forecasts", origin, origin)
-    figure = Figure(figsize=(11, 3.4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure()
     total, single = figure.subplots(1, 2)
     for frame, column, style in ((actuals, "demand_units", "-"), (forecast, "mean", "--")):
         by_day = frame.group_by("date").agg(pl.col(column).sum()).sort("date")
@@ -42,6 +51,153 @@ def forecast_against_actuals(home: Home, origin: dt.date) -> bytes:
     for axes in (total, single):
         axes.tick_params(axis="x", rotation=30)
     total.legend()
+    return _png(figure)
+
+
+def drivers_of_largest(
+    home: Home, origin: dt.date, load: Callable[[Path], Forecaster]
+) -> bytes | None:
+    """PNG of what moves the largest forecast of an origin; None where its model cannot say.
+
+    Args:
+        home: The home folder.
+        origin: An origin that was issued.
+        load: Loads the forecaster of a folder.
+    """
+    from forecast_platform.issuing import forecast_drivers
+
+    issued = home.read("forecasts", origin, origin)
+    series = issued.sort("item_id", "location_id", "horizon").group_by(
+        "item_id", "location_id", maintain_order=True
+    )
+    largest = series.agg(pl.all().first(), mean_day=pl.col("mean").mean()).sort("mean_day").tail(1)
+    for line in largest.iter_rows(named=True):
+        drivers, lacking = forecast_drivers(home, line, load)
+        if lacking:
+            continue
+        shown = drivers.head(_SHOWN_DRIVERS).reverse()
+        figure = _figure()
+        axes = figure.subplots()
+        colours = ["C0" if value > 0 else "C3" for value in shown["contribution"]]
+        axes.barh(shown["driver"].to_list(), shown["contribution"].to_list(), color=colours)
+        axes.axvline(0, color="black", linewidth=0.8)
+        axes.set_title(
+            f"{line['item_id']} at {line['location_id']}: {line['mean_day']:.2f} units per day, "
+            f"by driver, origin {origin}"
+        )
+        return _png(figure)
+    return None
+
+
+def lateness(lead_times: pl.DataFrame) -> bytes:
+    """PNG of how late suppliers deliver, and how long they take, those with most deliveries first.
+
+    Args:
+        lead_times: Rows of `lead_times` of one day.
+    """
+    suppliers = lead_times.filter(
+        pl.col("supplier_id").is_not_null() & pl.col("item_id").is_null()
+    ).sort("deliveries", "supplier_id", descending=[True, False])
+    shown = suppliers.head(_SHOWN_SUPPLIERS).reverse()
+    names = shown["supplier_id"].str.slice(0, 24).to_list()
+    places = list(range(shown.height))
+    figure = _figure()
+    late, lead = figure.subplots(1, 2, sharey=True)
+    late.barh(places, shown["late_q90_days"].to_list(), alpha=0.35, label="9 of 10 within")
+    late.plot(shown["late_mean_days"].to_list(), places, "o", label="mean")
+    late.axvline(0, color="black", linewidth=0.8)
+    late.set_yticks(places, names)
+    late.set_title("Days after the promised day")
+    lead.barh(places, shown["q90_days"].to_list(), alpha=0.35, label="9 of 10 within")
+    lead.errorbar(shown["mean_days"].to_list(), places, xerr=shown["std_days"].to_list(), fmt="o",
+                  label="mean, give or take one standard deviation")  # fmt: skip
+    lead.set_title("Days from order to receipt")
+    for axes in (late, lead):
+        axes.legend(fontsize="small")
+    return _png(figure)
+
+
+def stock_ahead(home: Home, plan: pl.DataFrame) -> bytes | None:
+    """PNG of the stock expected of the most urgent line of a plan, with and without its order.
+
+    Args:
+        home: The home folder.
+        plan: Rows of `replenishment_plan` of one day.
+
+    Returns:
+        None if nothing is to be ordered.
+    """
+    for line in most_urgent(plan, 1).iter_rows(named=True):
+        day = line["date"]
+        series = (pl.col("item_id") == line["item_id"]) & (
+            pl.col("location_id") == line["location_id"]
+        )
+        since = day - ORDER_LOOK_BACK_DAYS * ONE_DAY
+        ahead = projected_stock(
+            line,
+            home.read("forecasts", day, day).filter(series),
+            home.read("lead_time_demand", day, day).filter(series),
+            home.read("validated_purchase_orders", since, day).filter(series),
+        )
+        figure = _figure()
+        axes = figure.subplots()
+        days = ahead["date"].to_list()
+        axes.fill_between(
+            days,
+            ahead["low"].to_list(),
+            ahead["high"].to_list(),
+            alpha=0.25,
+            label="8 of 10 cases, without it",
+        )
+        axes.plot(days, ahead["stock"].to_list(), "-", label="expected without the order")
+        axes.plot(
+            days,
+            ahead["with_order"].to_list(),
+            "--",
+            label=f"with the order of {line['order_quantity']:g}",
+        )
+        axes.axhline(0, color="black", linewidth=0.8)
+        axes.set_title(f"{line['item_id']} at {line['location_id']}: units at close, plan of {day}")
+        axes.legend(fontsize="small")
+        return _png(figure)
+    return None
+
+
+def planned_against_actual(outcomes: pl.DataFrame) -> bytes:
+    """PNG of expected and actual demand of protection periods: their sums by plan, and each line.
+
+    Args:
+        outcomes: Rows of `plan_outcome`, one at least.
+    """
+    names = {"protection_demand": "expected", "actual_protection_demand": "actual"}
+    by_plan = outcomes.group_by("plan_date").agg(pl.col(*names).sum()).sort("plan_date")
+    figure = _figure()
+    total, lines = figure.subplots(1, 2)
+    for column, label in names.items():
+        total.plot(by_plan["plan_date"].to_list(), by_plan[column].to_list(), "o-", label=label)
+    total.set_title("All lines, units in the protection period, by plan")
+    total.tick_params(axis="x", rotation=30)
+    total.legend()
+    expected, actual = (outcomes[column].to_list() for column in names)
+    lines.scatter(expected, actual, s=9, alpha=0.5)
+    most = max(value or 0.0 for value in (*expected, *actual))
+    lines.plot([0, most], [0, most], "k-", linewidth=0.8)
+    lines.set_xlabel("expected")
+    lines.set_ylabel("actual")
+    lines.set_title("Every line, units")
+    return _png(figure)
+
+
+def _figure() -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _png(figure: Figure) -> bytes:
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=100)
     return image.getvalue()

@@ -62,6 +62,27 @@ def accounting(
     )
 
 
+def service(outcomes: pl.DataFrame) -> dg.AssetCheckResult:
+    """Whether demand stayed within the reorder point about as often as the plans aimed at."""
+    from forecast_platform.replenishment.outcome import service_gap
+
+    gap = service_gap(outcomes)
+    told = (
+        f"Demand of {gap.lines:,} lines stayed within the reorder point in {gap.reached:.1%}; "
+        f"{gap.aimed:.1%} were aimed at."
+        if gap.lines
+        else "No plan's protection period ended."
+    )
+    return dg.AssetCheckResult(
+        check_name="service_as_aimed",
+        asset_key="plan_outcome",
+        passed=not gap.is_short,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=told,
+        metadata={"lines": gap.lines, "reached": gap.reached, "aimed": gap.aimed},
+    )
+
+
 def _commonest(rejected: pl.DataFrame) -> str:
     rows = (
         rejected.group_by("outcome", "reasons")

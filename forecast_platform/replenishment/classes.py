@@ -1,8 +1,25 @@
-"""ABC classes by annual value and XYZ classes by the variation of demand."""
+"""ABC classes by annual value, XYZ by the variation of demand, and the life cycle."""
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
+
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+_SERIES = ["item_id", "location_id"]
+_WEEKS = 104
+_NEW_WEEKS = 8
+_ENDING_SHARE = 0.25
+_WEEKS_BEFORE = 18
+_SEASON_WEEKS = 4
+_ALIKE = 0.6
+_PEAK = 1.5
 
 
 def abc_classes(lines: pl.DataFrame, cuts: tuple[float, float] = (0.8, 0.95)) -> pl.Series:
@@ -67,3 +84,93 @@ def xyz_classes(
         .otherwise(pl.lit("Z"))
     )
     return frame.select(named.alias("xyz_class"))["xyz_class"]
+
+
+def weekly_demand(clean_demand: pl.LazyFrame) -> pl.LazyFrame:
+    """Mean demand per day of every series and calendar week.
+
+    Args:
+        clean_demand: Columns `date`, `item_id`, `location_id`, `demand_units`.
+
+    Returns:
+        `item_id`, `location_id`, `week_end` (a Sunday) and `demand` (units per day on days of
+        known demand; empty without), a row per week with a day on offer.
+    """
+    sunday = pl.col("date").dt.truncate("1w").dt.offset_by("6d")
+    return clean_demand.group_by(*_SERIES, sunday.alias("week_end")).agg(
+        # Floating-point sums depend on their order.
+        demand=pl.col("demand_units").cast(pl.Float64).sort().mean()
+    )
+
+
+def with_life_cycle(
+    lines: pl.DataFrame, weekly: pl.DataFrame, days: Sequence[dt.date]
+) -> pl.DataFrame:
+    """Add `life_cycle`, from the two years of whole weeks that end at or before a line's date.
+
+    - new: first on offer in the last 8 weeks, and later than the shop's first week;
+    - seasonal: the 13 four-week means of both years are known, correlate by .6 at least, and the
+      highest is 1.5 times the mean at least;
+    - end_of_life: the last 8 weeks sold a quarter, at most, of what the 18 before them did;
+    - mature: all others.
+
+    Args:
+        lines: Columns `date`, `item_id`, `location_id`.
+        weekly: Rows of `weekly_demand`.
+        days: The dates of the lines.
+
+    Returns:
+        The lines in their order; those without a whole week are new.
+    """
+    week_of = {day: day - dt.timedelta(days=(day.weekday() + 1) % 7) for day in days}
+    classes = [_classes(weekly, sunday) for sunday in sorted(set(week_of.values()))]
+    sunday = pl.col("date").replace_strict(week_of, return_dtype=pl.Date).alias("week_end")
+    return (
+        lines.with_columns(sunday)
+        .join(pl.concat(classes), on=["week_end", *_SERIES], how="left", maintain_order="left")
+        .with_columns(pl.col("life_cycle").fill_null("new"))
+        .drop("week_end")
+    )
+
+
+def _classes(weekly: pl.DataFrame, sunday: dt.date) -> pl.DataFrame:
+    ago = ((pl.lit(sunday) - pl.col("week_end")).dt.total_days() // 7).alias("ago")
+    rows = weekly.with_columns(ago).filter(pl.col("ago").is_between(0, _WEEKS - 1))
+    keys = rows.select(_SERIES).unique().sort(_SERIES).with_row_index("series")
+    at = rows.join(keys, on=_SERIES, how="left", maintain_order="left")["series"].to_numpy()
+    week = _WEEKS - 1 - rows["ago"].to_numpy()
+    demand, offered = np.full((keys.height, _WEEKS), np.nan), np.zeros((keys.height, _WEEKS), bool)
+    demand[at, week] = rows["demand"].to_numpy()
+    offered[at, week] = True
+    first = offered.argmax(axis=1)
+    is_new = (first >= _WEEKS - _NEW_WEEKS) & (first > first.min(initial=_WEEKS))
+    names = np.select(
+        [is_new, _is_seasonal(demand), _is_ending(demand)],
+        ["new", "seasonal", "end_of_life"],
+        "mature",
+    )
+    return keys.select(
+        pl.lit(sunday).alias("week_end"), *_SERIES, pl.Series("life_cycle", names, pl.String)
+    )
+
+
+def _mean(values: FloatArray) -> FloatArray:
+    """Mean of the known values along the last axis; NaN without any."""
+    known = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, values, 0.0).sum(axis=-1) / known.sum(axis=-1))
+
+
+def _is_seasonal(demand: FloatArray) -> BoolArray:
+    years = _mean(demand.reshape(-1, 2, _WEEKS // 2 // _SEASON_WEEKS, _SEASON_WEEKS))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        profile = years / years.mean(axis=2, keepdims=True) - 1
+        one, two = profile[:, 0], profile[:, 1]
+        alike = (one * two).sum(axis=1) / np.sqrt((one**2).sum(axis=1) * (two**2).sum(axis=1))
+        return np.asarray((alike >= _ALIKE) & (1 + profile.mean(axis=1).max(axis=1) >= _PEAK))
+
+
+def _is_ending(demand: FloatArray) -> BoolArray:
+    recent = _mean(demand[:, -_NEW_WEEKS:])
+    before = _mean(demand[:, -_NEW_WEEKS - _WEEKS_BEFORE : -_NEW_WEEKS])
+    return np.asarray((before > 0) & (recent <= _ENDING_SHARE * before))

@@ -17,6 +17,8 @@ _EPOCH = dt.date(1970, 1, 1)
 LOOK_BACK_DAYS = 90
 """Days of clean demand, up to and including the plan's day, that a plan rests on."""
 
+_RECENT_DAYS = 7
+
 
 @dataclass(frozen=True)
 class History:
@@ -66,12 +68,16 @@ class Trailing:
         mean: (N,) mean demand on known days, units per day.
         std: (N,) standard deviation of it, units per day.
         price: (N,) newest known price, currency per unit; NaN where none is known.
+        recent_days: (N,) days of known demand among the last 7.
+        recent: (N,) demand on those, units.
     """
 
     known_days: FloatArray
     mean: FloatArray
     std: FloatArray
     price: FloatArray
+    recent_days: FloatArray
+    recent: FloatArray
 
 
 def history(clean_demand: pl.DataFrame, lines: pl.DataFrame) -> History:
@@ -119,7 +125,10 @@ def trailing(look_back: History) -> Trailing:
     """
     count = look_back.series.shape[0]
     known, total, squares = np.zeros(count), np.zeros(count), np.zeros(count)
-    for demand in look_back.days():
+    known_before, total_before = known, total
+    for step, demand in enumerate(look_back.days()):
+        if step == LOOK_BACK_DAYS - _RECENT_DAYS:
+            known_before, total_before = known.copy(), total.copy()
         is_known = np.isfinite(demand)
         value = np.where(is_known, demand, 0.0)
         known += is_known
@@ -128,4 +137,7 @@ def trailing(look_back: History) -> Trailing:
     divisor = np.maximum(known, 1.0)
     mean = total / divisor
     variance = np.maximum(squares / divisor - np.square(mean), 0.0)
-    return Trailing(known, mean, np.sqrt(variance), look_back.newest_price())
+    return Trailing(
+        known, mean, np.sqrt(variance), look_back.newest_price(),
+        recent_days=known - known_before, recent=total - total_before,
+    )  # fmt: skip

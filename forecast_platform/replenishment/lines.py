@@ -11,7 +11,7 @@ import polars as pl
 from forecast_platform.contracts import QUANTILES, quantile_name
 from forecast_platform.replenishment.history import LOOK_BACK_DAYS
 from forecast_platform.replenishment.parameters import PlanParameters
-from forecast_platform.replenishment.terms import one_per_key, terms
+from forecast_platform.replenishment.terms import TERMS, one_per_key, terms, with_lead_times
 
 QUANTILE_COLUMNS = tuple(quantile_name(level) for level in QUANTILES)
 _DEMAND_COLUMNS = ("lead_time_mean", "mean", "std", *QUANTILE_COLUMNS)
@@ -20,7 +20,7 @@ _KEYS = ["date", "item_id", "location_id"]
 
 @dataclass(frozen=True)
 class PlanTables:
-    """The tables a plan is made from, as their contracts have them."""
+    """The tables a plan is made from, as their contracts have them; and `weekly_demand`."""
 
     forecasts: pl.DataFrame
     lead_time_demand: pl.DataFrame
@@ -29,6 +29,8 @@ class PlanTables:
     purchase_orders: pl.DataFrame
     products: pl.DataFrame
     suppliers: pl.DataFrame
+    lead_times: pl.DataFrame
+    weekly: pl.DataFrame
 
     def of(self, days: Sequence[dt.date]) -> PlanTables:
         """The rows that plans of `days` (rising) rest on."""
@@ -39,6 +41,7 @@ class PlanTables:
             forecasts=self.forecasts.filter(origins),
             lead_time_demand=self.lead_time_demand.filter(origins),
             clean_demand=self.clean_demand.filter(pl.col("date").is_between(first, days[-1])),
+            lead_times=self.lead_times.filter(pl.col("date").is_in(days)),
         )
 
 
@@ -54,9 +57,10 @@ def plan_lines(
 
     Returns:
         Sorted by date, item and location, with the columns of `lead_time_demand` (lead time and
-        review of `terms` where it has none), the forecast's lineage, `terms`, `landed_cost`,
-        `has_demand` (a lead-time demand row exists), `demand_valid` (its numbers make sense) and
-        `terms_changed`.
+        review of `terms` where it has none), the forecast's lineage, `terms` with lead times of
+        deliveries (their spread about the lead time in force), `landed_cost`, `has_demand` (a
+        lead-time demand row exists), `demand_valid` (its numbers make sense), `terms_changed`,
+        `lead_time_source` and `parameters_from`.
 
     Raises:
         ContractError: If a key occurs twice in forecasts, lead-time demand, products or suppliers.
@@ -84,14 +88,11 @@ def plan_lines(
             ("issued_protection", "protection_days"),
         )
     ]
+    stated = terms(series, tables.products, tables.suppliers, parameters)
     return (
-        keys.join(demand, on=_KEYS, how="left")
+        with_lead_times(keys.join(stated, on=["item_id", "location_id"]), tables.lead_times)
+        .join(demand, on=_KEYS, how="left")
         .join(lineage, on=_KEYS, how="left")
-        .join(
-            terms(series, tables.products, tables.suppliers, parameters),
-            on=["item_id", "location_id"],
-            how="left",
-        )
         .join(product, on="item_id", how="left")
         .with_columns(
             *issued_or_terms,
@@ -99,9 +100,23 @@ def plan_lines(
             has_demand=pl.col("has_demand").fill_null(False),
             demand_valid=pl.col("demand_valid").fill_null(False) & usable.fill_null(False),
         )
-        .with_columns(review_days=pl.col("protection_days") - pl.col("lead_time_days"))
+        .with_columns(
+            review_days=pl.col("protection_days") - pl.col("lead_time_days"),
+            lead_time_std_days=_spread_about_lead_time(),
+            lead_time_source=pl.col("lead_time_days_from"),
+            parameters_from=pl.concat_str(
+                *(pl.lit(f"{name}=") + pl.col(f"{name}_from") for name in TERMS), separator=","
+            ),
+        )
         .sort(_KEYS)
     )
+
+
+def _spread_about_lead_time() -> pl.Expr:
+    """Root mean square of the deviation from the whole days that are planned with."""
+    std = pl.col("lead_time_std_days")
+    off = pl.col("lead_time_mean_days") - pl.col("lead_time_days")
+    return (std.pow(2) + off.fill_null(0.0).pow(2)).sqrt()
 
 
 def _lead_time_demand(frame: pl.DataFrame) -> pl.DataFrame:

@@ -14,6 +14,7 @@ import polars as pl
 from forecast_platform.contracts.plan import REPLENISHMENT_PLAN
 from forecast_platform.errors import ContractError
 from forecast_platform.replenishment import steps
+from forecast_platform.replenishment.classes import weekly_demand, with_life_cycle
 from forecast_platform.replenishment.cover import daily_forecast
 from forecast_platform.replenishment.history import history, trailing
 from forecast_platform.replenishment.lines import PlanTables, plan_lines
@@ -33,6 +34,7 @@ def make_plan(
     purchase_orders: pl.DataFrame,
     products: pl.DataFrame,
     suppliers: pl.DataFrame,
+    lead_times: pl.DataFrame,
     parameters: PlanParameters,
     revision: int = 0,
 ) -> pl.DataFrame:
@@ -46,6 +48,7 @@ def make_plan(
         purchase_orders,
         products,
         suppliers,
+        lead_times,
         parameters,
         revision,
     )
@@ -60,8 +63,10 @@ def make_plans(
     purchase_orders: pl.DataFrame,
     products: pl.DataFrame,
     suppliers: pl.DataFrame,
+    lead_times: pl.DataFrame,
     parameters: PlanParameters,
     revision: int | Mapping[dt.date, int] = 0,
+    weekly: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The plans of several days, each as it would have been made at the close of its day.
 
@@ -78,8 +83,10 @@ def make_plans(
         purchase_orders: Validated purchase orders; empty where a shop lands none.
         products: Validated products.
         suppliers: Validated supplier terms; empty where a shop lands none.
+        lead_times: Lead times known at those days; empty where no deliveries are.
         parameters: Targets, cost rates and terms where none are known.
         revision: Number of restatements, for all days or per day.
+        weekly: `weekly_demand` of two years, for the life cycle; of `clean_demand` if none.
 
     Returns:
         Columns of `REPLENISHMENT_PLAN`, sorted by date, item and location. A line of which no
@@ -96,6 +103,8 @@ def make_plans(
         purchase_orders,
         products,
         suppliers,
+        lead_times,
+        weekly_demand(clean_demand.lazy()).collect() if weekly is None else weekly,
     )
     rising = sorted(set(days))
     if not rising:
@@ -116,6 +125,7 @@ def _plan(days: Sequence[dt.date], tables: PlanTables, parameters: PlanParameter
     look_back = history(tables.clean_demand, lines)
     forecast = daily_forecast(lines, tables.forecasts)
     lines = steps.with_economics(lines, trailing(look_back), parameters)
+    lines = with_life_cycle(lines, tables.weekly, days)
     lines = steps.with_demand(lines, forecast)
     lines = steps.with_position(lines, tables, look_back, forecast, parameters)
     lines = steps.with_policy(lines, parameters)
@@ -126,8 +136,7 @@ def _plan(days: Sequence[dt.date], tables: PlanTables, parameters: PlanParameter
 def most_urgent(plan: pl.DataFrame, n: int = 10) -> pl.DataFrame:
     """The `n` orders of a plan that can wait least.
 
-    Orders whose latest order date comes first, then those with the most margin at risk; ties by
-    item and location.
+    In the order of `exceptions_first`.
 
     Args:
         plan: Rows of `REPLENISHMENT_PLAN`.
@@ -136,15 +145,26 @@ def most_urgent(plan: pl.DataFrame, n: int = 10) -> pl.DataFrame:
     Returns:
         At most `n` lines with something to order.
     """
-    return (
-        plan.filter(pl.col("order_quantity") > 0)
-        .sort(
-            "latest_order_date",
-            "margin_at_risk",
-            "item_id",
-            "location_id",
-            descending=[False, True, False, False],
-            nulls_last=True,
-        )
-        .head(n)
+    return exceptions_first(plan.filter(pl.col("order_quantity") > 0)).head(n)
+
+
+def exceptions_first(plan: pl.DataFrame) -> pl.DataFrame:
+    """A plan in the order in which a person should read it.
+
+    Exceptions come first, gravest first; then what can wait least, then the most margin at risk.
+
+    Args:
+        plan: Rows of `REPLENISHMENT_PLAN`.
+
+    Returns:
+        All of them; ties by item and location.
+    """
+    return plan.sort(
+        "exception_rank",
+        "latest_order_date",
+        "margin_at_risk",
+        "item_id",
+        "location_id",
+        descending=[False, False, True, False, False],
+        nulls_last=True,
     )

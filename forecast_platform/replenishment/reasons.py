@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
+from forecast_platform.contracts.plan import EXCEPTIONS
 from forecast_platform.contracts.plan import ReasonCode as Code
+
+_SUDDEN_SCORE = 4.0
+"""Standard deviations above the expected, from which on recent demand is sudden."""
+_RECENT_DAYS_KNOWN = 4
+_DEAD_DAYS = 60
+"""Days of known demand, all without any, from which on stock is dead."""
 
 
 def with_reasons(lines: pl.DataFrame) -> pl.DataFrame:
-    """Add `reason_codes`: the decision's code first, then what was adjusted, assumed or lacking."""
+    """Add reason codes, and which of them are exceptions.
+
+    Returns:
+        The lines with `reason_codes` (the decision's code first, then what was adjusted, assumed
+        or lacking), `exceptions` and `exception_rank`.
+    """
     decided = pl.col("order_quantity").is_not_null()
     orders = pl.col("order_quantity") > 0
     demand = pl.col("protection_demand") > 0
@@ -28,6 +42,8 @@ def with_reasons(lines: pl.DataFrame) -> pl.DataFrame:
         Code.STOCK_MISSING: pl.col("simulated") & pl.col("counts_exist"),
         Code.STOCK_STALE: counted & (pl.col("stock_date") < pl.col("date")),
         Code.NEGATIVE_STOCK: pl.col("negative_stock"),
+        Code.SUDDEN_DEMAND: _sudden_demand(),
+        Code.DEAD_STOCK: _dead_stock(),
         Code.LATE_DELIVERY: (pl.col("late_units") > 0) | (pl.col("overdue_units") > 0),
         Code.DELIVERY_OVERDUE: pl.col("overdue_units") > 0,
         Code.ARRIVES_TOO_LATE: pl.col("beyond_units") > 0,
@@ -41,5 +57,29 @@ def with_reasons(lines: pl.DataFrame) -> pl.DataFrame:
         Code.FALLBACK_MODEL: pl.col("fallback_reason").is_not_null(),
         Code.NO_HISTORY: pl.col("known_days") == 0,
     }
+    rank = pl.coalesce(pl.when(when[code]).then(n + 1) for n, code in enumerate(EXCEPTIONS))
+    exceptions = _joined({code: when[code] for code in EXCEPTIONS})
+    return lines.with_columns(
+        reason_codes=_joined(when),
+        exceptions=pl.when(rank.is_not_null()).then(exceptions),
+        exception_rank=rank.cast(pl.Int64),
+    )
+
+
+def _joined(when: Mapping[Code, pl.Expr]) -> pl.Expr:
     codes = [pl.when(condition).then(pl.lit(code.value)) for code, condition in when.items()]
-    return lines.with_columns(reason_codes=pl.concat_str(codes, separator=",", ignore_nulls=True))
+    return pl.concat_str(codes, separator=",", ignore_nulls=True)
+
+
+def _sudden_demand() -> pl.Expr:
+    """Recent demand far above the forecast of as many days, whose variances add up."""
+    days = pl.col("recent_days")
+    expected = pl.col("protection_demand") / pl.col("protection_days") * days
+    spread = pl.col("protection_std") * (days / pl.col("protection_days")).sqrt()
+    far = pl.col("recent_demand") > expected + _SUDDEN_SCORE * spread
+    return (days >= _RECENT_DAYS_KNOWN) & far
+
+
+def _dead_stock() -> pl.Expr:
+    quiet = (pl.col("known_days") >= _DEAD_DAYS) & (pl.col("past_mean") == 0)
+    return quiet & ~pl.col("simulated") & (pl.col("on_hand") > 0)

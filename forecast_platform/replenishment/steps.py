@@ -38,6 +38,8 @@ def with_economics(lines: pl.DataFrame, past: Trailing, parameters: PlanParamete
         pl.Series("known_days", past.known_days),
         pl.Series("past_mean", past.mean),
         pl.Series("past_std", past.std),
+        pl.Series("recent_days", past.recent_days),
+        pl.Series("recent_demand", past.recent),
         pl.Series("price", past.price).fill_nan(None),
         pl.Series("unit_cost", cost).fill_nan(None),
         pl.Series("cost_estimated", estimated),

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from forecast_platform.errors import ContractError
+from forecast_platform.replenishment.lead_times import MIN_DELIVERIES
 from forecast_platform.replenishment.parameters import PlanParameters
 
-_SETTINGS_TERMS = (
+TERMS = (
     "lead_time_days",
     "lead_time_std_days",
     "review_days",
@@ -69,20 +70,26 @@ def terms(
     products: pl.DataFrame,
     suppliers: pl.DataFrame,
     parameters: PlanParameters,
+    lead_times: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Terms of every item-location: supplier's for the item, else supplier's, else settings.
+
+    Lead times come from deliveries before all of those where there are enough.
 
     Args:
         series: Columns `item_id`, `location_id`; one row per item-location.
         products: Columns `item_id`, `supplier_id`.
         suppliers: Landed supplier terms; a row without `item_id` holds for all of its items.
         parameters: Terms where a supplier names none.
+        lead_times: Rows of `lead_times` of one day, if deliveries are to count.
 
     Returns:
         One row per row of `series`, sorted by item and location: `supplier_id`,
-        `parameter_source`, `lead_time_days` (whole days, rounded up), `lead_time_std_days`,
-        `review_days`, `protection_days` (= lead time + review), `min_order_quantity`,
-        `pack_size`, `order_cost` and `terms_invalid`.
+        `parameter_source`, `lead_time_days` (whole days: stated ones rounded up, means of
+        deliveries to the nearest), `lead_time_mean_days`, `lead_time_std_days`, `review_days`,
+        `protection_days` (= lead time + review), `min_order_quantity`, `pack_size`,
+        `order_cost`, the source of each as `<term>_from`, `own_lead_time` (the supplier states
+        another for the item than for all) and `terms_invalid`.
 
     Raises:
         ContractError: If products or suppliers hold a key twice.
@@ -92,9 +99,9 @@ def terms(
     sensible = suppliers.select(
         "supplier_id",
         "item_id",
-        *(_sensible(name).alias(name) for name in _SETTINGS_TERMS),
+        *(_sensible(name).alias(name) for name in TERMS),
         wrong=pl.any_horizontal(
-            pl.col(name).is_not_null() & _sensible(name).is_null() for name in _SETTINGS_TERMS
+            pl.col(name).is_not_null() & _sensible(name).is_null() for name in TERMS
         ),
     )
     of_item = sensible.filter(pl.col("item_id").is_not_null())
@@ -114,21 +121,85 @@ def terms(
     )
     chosen = [
         pl.coalesce(name, f"{name}_all", pl.lit(float(getattr(parameters, name)))).alias(name)
-        for name in _SETTINGS_TERMS
+        for name in TERMS
     ]
-    whole_days = pl.col("lead_time_days", "review_days").ceil().cast(pl.Int64)
-    return (
+    sources = [
+        pl.when(pl.col(name).is_not_null())
+        .then(pl.lit("supplier_item"))
+        .when(pl.col(f"{name}_all").is_not_null())
+        .then(pl.lit("supplier"))
+        .otherwise(pl.lit("settings"))
+        .alias(f"{name}_from")
+        for name in TERMS
+    ]
+    stated = (
         joined.select(
             "item_id",
             "location_id",
             "supplier_id",
             source.alias("parameter_source"),
             *chosen,
-            (pl.col("wrong").fill_null(False) | pl.col("wrong_all").fill_null(False)).alias(
-                "terms_invalid"
-            ),
+            *sources,
+            own_lead_time=pl.col("lead_time_days").is_not_null()
+            & pl.col("lead_time_days").ne_missing(pl.col("lead_time_days_all")),
+            terms_invalid=pl.col("wrong").fill_null(False) | pl.col("wrong_all").fill_null(False),
         )
-        .with_columns(whole_days)
+        .with_columns(
+            pl.col("lead_time_days", "review_days").ceil().cast(pl.Int64),
+            lead_time_mean_days=pl.lit(None, dtype=pl.Float64),
+        )
         .with_columns(protection_days=pl.col("lead_time_days") + pl.col("review_days"))
         .sort("item_id", "location_id")
     )
+    return stated if lead_times is None else with_lead_times(stated, lead_times.drop("date"))
+
+
+def with_lead_times(lines: pl.DataFrame, lead_times: pl.DataFrame) -> pl.DataFrame:
+    """Replace stated lead times by those of deliveries where there are enough.
+
+    Deliveries of the item come first, then those of the supplier, unless the supplier states
+    another lead time for the item than for all.
+
+    Args:
+        lines: Rows of `terms`, perhaps with a `date`.
+        lead_times: Rows of `lead_times`, with a `date` if the lines have one.
+
+    Returns:
+        The lines in their order; `lead_time_mean_days` is the mean of deliveries, else empty.
+    """
+    day = ["date"] if "date" in lines.columns else []
+    enough = lead_times.filter(pl.col("deliveries") >= MIN_DELIVERIES).select(
+        *day, "supplier_id", "item_id", mean="mean_days", std="std_days"
+    )
+    of_item = enough.filter(pl.col("item_id").is_not_null())
+    of_all = enough.filter(pl.col("item_id").is_null()).drop("item_id")
+    of_all = of_all.with_columns(own_lead_time=pl.lit(False))
+    found = lines.join(
+        of_item, on=[*day, "supplier_id", "item_id"], how="left", maintain_order="left"
+    ).join(
+        of_all,
+        on=[*day, "supplier_id", "own_lead_time"],
+        how="left",
+        maintain_order="left",
+        suffix="_all",
+    )
+    mean = pl.coalesce("mean", "mean_all")
+    source = (
+        pl.when(pl.col("mean").is_not_null())
+        .then(pl.lit("history_item"))
+        .when(pl.col("mean_all").is_not_null())
+        .then(pl.lit("history_supplier"))
+    )
+    return (
+        found.with_columns(
+            pl.coalesce((mean + 0.5).floor().cast(pl.Int64), "lead_time_days").alias(
+                "lead_time_days"
+            ),
+            pl.coalesce("std", "std_all", "lead_time_std_days").alias("lead_time_std_days"),
+            *(pl.coalesce(source, f"{name}_from").alias(f"{name}_from")
+              for name in ("lead_time_days", "lead_time_std_days")),
+            lead_time_mean_days=mean,
+        )
+        .with_columns(protection_days=pl.col("lead_time_days") + pl.col("review_days"))
+        .drop("mean", "std", "mean_all", "std_all")
+    )  # fmt: skip

@@ -40,7 +40,7 @@ RECORDS = ("forecasts", "lead_time_demand", "replenishment_plan")
 DATA = (
     "landing_files", "unreadable_rows",
     *(f"{stage}_{table.name}" for table in LANDED for stage in ("raw", "validated", "rejected")),
-    "clean_demand", "features", "accuracy",
+    "clean_demand", "features", "lead_times", "accuracy", "plan_outcome",
 )  # fmt: skip
 
 ENVIRONMENT = {

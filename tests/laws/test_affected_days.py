@@ -61,8 +61,8 @@ def test_one_new_day_makes_one_partition_of_every_daily_table(do: Do, home: Path
          f"inventory/{day}.csv": shop.inventory([shop.DAYS])},
     )  # fmt: skip
     daily = {f"validated_{name}" for name in DAILY} | {
-        "clean_demand", "features", "forecasts", "lead_time_demand", "replenishment_plan",
-        "accuracy",
+        "clean_demand", "features", "lead_times", "forecasts", "lead_time_demand",
+        "replenishment_plan", "accuracy", "plan_outcome",
     }  # fmt: skip
     assert {name: days for name, days in followed.made.items() if days} == {
         name: [day] for name in daily | ({"rejected_sales"} & followed.made.keys())
@@ -73,11 +73,14 @@ def test_one_new_day_makes_one_partition_of_every_daily_table(do: Do, home: Path
     ("names", "first"),
     [
         ([f"validated_{table.name}" for table in LANDED if not table.day], None),
-        ([*(f"validated_{name}" for name in DAILY), "clean_demand", "features"], shop.day(3)),
+        (
+            [*(f"validated_{name}" for name in DAILY), "clean_demand", "lead_times", "features"],
+            shop.day(3),
+        ),
         (["forecasts", "replenishment_plan"], shop.LAST),
-        (["accuracy"], shop.LAST - dt.timedelta(days=1)),
+        (["accuracy", "plan_outcome"], shop.LAST - dt.timedelta(days=1)),
     ],
-    ids=["whole tables", "data tables", "records", "accuracy"],
+    ids=["whole tables", "data tables", "records", "judgements"],
 )
 def test_any_day_made_twice_has_the_same_fingerprint(
     do: Do, home: Path, names: list[str], first: dt.date | None

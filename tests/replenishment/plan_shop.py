@@ -133,6 +133,7 @@ def build_shop(
             "purchase_orders": landed_rows("purchase_orders", []),
             "products": landed_rows("products", products),
             "suppliers": landed_rows("suppliers", [terms]),
+            "lead_times": rows_of(_table("lead_times"), []),
         }
     )
 

@@ -4,12 +4,13 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plan_shop import DAY, build_shop
+from plan_shop import DAY, build_shop, rows_of
 from polars.testing import assert_frame_equal
 
-from forecast_platform.contracts.plan import REPLENISHMENT_PLAN, ReasonCode
+from forecast_platform.contracts import DERIVED
+from forecast_platform.contracts.plan import EXCEPTIONS, REPLENISHMENT_PLAN, ReasonCode
 from forecast_platform.lake.schema import polars_schema
-from forecast_platform.replenishment import most_urgent
+from forecast_platform.replenishment import exceptions_first, most_urgent
 
 SERIES = build_shop()
 """Four items at two locations, one origin."""
@@ -70,6 +71,21 @@ def test_stock_that_runs_out_before_the_receipt_is_said_and_the_order_is_not_bac
     assert line["stockout_date"] == DAY + dt.timedelta(days=3)
     assert line["latest_order_date"] == line["order_date"] == DAY + dt.timedelta(days=1)
     assert "STOCKOUT_BEFORE_RECEIPT" in codes(line)
+
+
+def test_lead_times_of_deliveries_widen_the_safety_stock_and_say_where_they_come_from(shop):
+    contract = next(table for table in DERIVED if table.name == "lead_times")
+    base = {"supplier_id": "s0", "deliveries": 40, "std_days": 2.0}
+    known = [{**base, "date": DAY, "mean_days": 7.0},
+             {**base, "date": DAY - dt.timedelta(days=1), "mean_days": 50.0}]  # fmt: skip
+    line = shop.having(lead_times=rows_of(contract, known)).line("i2")
+    # The forecast was issued for 5 days: a mean of 7 and a spread of 2 are sqrt(8) about those.
+    assert line["lead_time_std_days"] == pytest.approx(8**0.5)
+    assert line["safety_stock"] == pytest.approx(1.644854 * (36 + 9 * 8) ** 0.5, rel=1e-5)
+    assert line["lead_time_source"] == "history_supplier"
+    assert "lead_time_days=history_supplier,lead_time_std" in line["parameters_from"]
+    assert "review_days=supplier," in line["parameters_from"]
+    assert "TERMS_CHANGED" in codes(line)
 
 
 def test_a_line_above_its_reorder_point_orders_nothing(shop):
@@ -193,3 +209,42 @@ def test_the_most_urgent_orders_come_by_date_then_by_margin_at_risk(shop):
     assert first["latest_order_date"].is_sorted()
     assert first["item_id"].to_list() == ["i3", "i3", "i2"]
     assert most_urgent(shop.stock(1e6).plan()).is_empty()
+
+
+def demanded(shop, units, days):
+    """The shop in which i0 at l0 had a demand of `units` on each of its last `days` days."""
+    here = (pl.col("item_id") == "i0") & (pl.col("location_id") == "l0")
+    recent = here & (pl.col("date") > DAY - dt.timedelta(days=days))
+    changed = pl.when(recent).then(pl.lit(units)).otherwise(pl.col("demand_units"))
+    demand = shop.tables["clean_demand"]
+    return shop.having(
+        clean_demand=demand.with_columns(changed.cast(pl.Float32).alias("demand_units"))
+    )
+
+
+def test_demand_far_above_the_forecast_is_an_exception(shop):
+    # 12 days of 1 unit with variance 12: 7 days are 7 units with a deviation of sqrt(7).
+    counted = shop.stock(10.0)
+    assert "SUDDEN_DEMAND" not in codes(demanded(counted, (7 + 3.9 * 7**0.5) / 7, 7).line())
+    line = demanded(counted, (7 + 4.1 * 7**0.5) / 7, 7).line()
+    assert "SUDDEN_DEMAND" in codes(line)
+    assert line["exceptions"] == "SUDDEN_DEMAND"
+
+
+def test_stock_without_demand_in_the_look_back_is_dead(shop):
+    quiet = demanded(shop, 0.0, 200)
+    assert "DEAD_STOCK" in codes(quiet.stock(10.0).line())
+    assert "DEAD_STOCK" not in codes(quiet.stock(0.0).line())
+    assert "DEAD_STOCK" not in codes(quiet.line()), "simulated stock is no stock"
+    assert "DEAD_STOCK" not in codes(demanded(shop, 0.0, 80).stock(10.0).line())
+
+
+def test_exceptions_are_told_gravest_first_and_listed_first(shop):
+    late = {"date": DAY - dt.timedelta(days=9), "expected_date": DAY - dt.timedelta(days=3)}
+    first = demanded(shop.stock(-2.0).orders(late), 50.0, 7).line()
+    assert first["exception_rank"] == 1
+    assert first["exceptions"] == "NEGATIVE_STOCK,LATE_DELIVERY,SUDDEN_DEMAND"
+    plan = exceptions_first(shop.stock(20.0).orders(late).plan())
+    assert plan["exceptions"].to_list() == ["LATE_DELIVERY", *[None] * 7]
+    assert plan["latest_order_date"][1:].is_sorted()
+    assert set(plan.row(0, named=True)["exceptions"].split(",")) <= set(EXCEPTIONS)

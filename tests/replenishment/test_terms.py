@@ -1,7 +1,8 @@
 import polars as pl
 import pytest
-from plan_shop import landed_rows
+from plan_shop import DAY, landed_rows, rows_of
 
+from forecast_platform.contracts import DERIVED
 from forecast_platform.errors import ConfigurationError, ContractError
 from forecast_platform.replenishment import PlanParameters, terms
 
@@ -71,6 +72,42 @@ def test_terms_that_make_no_sense_are_replaced_and_flagged(wrong):
 def test_a_zero_lead_time_is_a_lead_time():
     row = by_item(supplier(lead_time_days=0.0))["a"]
     assert (row["lead_time_days"], row["terms_invalid"]) == (0, False)
+
+
+def history(*rows):
+    contract = next(table for table in DERIVED if table.name == "lead_times")
+    known = {"date": DAY, "supplier_id": "s", "deliveries": 12, "mean_days": 5.4, "std_days": 2.0}
+    return rows_of(contract, [{**known, **row} for row in rows])
+
+
+def with_history(suppliers, *rows):
+    frame = terms(
+        SERIES, PRODUCTS, landed_rows("suppliers", suppliers), PlanParameters(), history(*rows)
+    )
+    return {row["item_id"]: row for row in frame.iter_rows(named=True)}
+
+
+def test_lead_times_of_enough_deliveries_come_before_stated_ones():
+    found = with_history([supplier()], {}, {"item_id": "a", "mean_days": 8.0, "std_days": 0.5})
+    assert [found[i]["lead_time_days_from"] for i in "abc"] == [
+        "history_item", "history_supplier", "settings",
+    ]  # fmt: skip
+    assert [found[i]["lead_time_days"] for i in "ab"] == [8, 5]
+    assert [found[i]["lead_time_std_days"] for i in "ab"] == [0.5, 2.0]
+    assert found["b"]["protection_days"] == 10
+    assert found["b"]["review_days_from"] == "supplier"
+
+
+def test_few_deliveries_leave_what_the_supplier_states():
+    found = with_history([supplier()], {"deliveries": 9})["a"]
+    assert (found["lead_time_days"], found["lead_time_days_from"]) == (3, "supplier")
+
+
+def test_a_lead_time_stated_for_the_item_alone_is_not_replaced_by_that_of_all():
+    found = with_history([supplier(), supplier(item_id="a", lead_time_days=30.0)], {})
+    assert [found[i]["lead_time_days"] for i in "ab"] == [30, 5]
+    same = with_history([supplier(), supplier(item_id="a", pack_size=6.0)], {})["a"]
+    assert (same["lead_time_days"], same["lead_time_days_from"]) == (5, "history_supplier")
 
 
 def test_doubled_terms_are_refused_by_name():

@@ -6,9 +6,10 @@ import dagster as dg
 
 from forecast_platform.defs.assets.cleaned import cleaned
 from forecast_platform.defs.assets.features import features
-from forecast_platform.defs.assets.feedback import accuracy, record_marks
+from forecast_platform.defs.assets.feedback import accuracy, plan_outcome, record_marks
 from forecast_platform.defs.assets.forecasts import forecasts
 from forecast_platform.defs.assets.landing import landing
+from forecast_platform.defs.assets.lead_times import lead_times
 from forecast_platform.defs.assets.models import champion, trained_models
 from forecast_platform.defs.assets.plan import replenishment_plan
 from forecast_platform.defs.assets.validated import validated_assets
@@ -20,8 +21,10 @@ ASSETS: list[dg.AssetsDefinition] = [
     features,
     *trained_models,
     champion,
+    lead_times,
     forecasts,
     replenishment_plan,
     accuracy,
+    plan_outcome,
     record_marks,
 ]

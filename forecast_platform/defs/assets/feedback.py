@@ -1,10 +1,13 @@
 """Feedback: accuracy of issued forecasts, and records that rest on older data than is known now."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import dagster as dg
 
 from forecast_platform.contracts import tables
 from forecast_platform.defs.automation import AFTER_RECORDS
-from forecast_platform.defs.metadata import result
+from forecast_platform.defs.metadata import picture, result
 from forecast_platform.defs.partitions import days_of
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import dependencies, spec
@@ -25,6 +28,41 @@ def accuracy(context: dg.AssetExecutionContext, home: HomeResource) -> dg.Materi
     scores = score_issued(making.window("clean_demand"), making.window("forecasts"))
     making.publish({"accuracy": scores})
     return result(context, "accuracy", scores, days)
+
+
+@dg.multi_asset(
+    name="plan_outcome",
+    specs=[spec("plan_outcome", deps=dependencies("plan_outcome"))],
+    check_specs=[
+        dg.AssetCheckSpec(
+            "service_as_aimed",
+            asset="plan_outcome",
+            description="Demand stays within the reorder point about as often as aimed at.",
+        )
+    ],
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def plan_outcome(
+    context: dg.AssetExecutionContext, home: HomeResource
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    """Hold plans whose protection period has ended against what happened in it."""
+    from forecast_platform.defs.pictures import planned_against_actual
+    from forecast_platform.defs.verdicts import service
+    from forecast_platform.replenishment.outcome import ended, plan_outcomes
+
+    days = days_of(context)
+    making = home.home.begin("plan_outcome", days)
+    rows = plan_outcomes(
+        ended(making.scan("replenishment_plan"), days).collect(),
+        making.window("clean_demand"),
+        making.window("validated_purchase_orders"),
+    )
+    making.publish({"plan_outcome": rows})
+    shown: dict[str, Any] = {}
+    if rows.height:
+        shown["planned_against_actual"] = picture(planned_against_actual(rows))
+    yield result(context, "plan_outcome", rows, days, **shown)
+    yield service(rows)
 
 
 @dg.multi_asset(

@@ -1,6 +1,8 @@
 """Daily forecasts as issued, and the demand they imply over the lead time."""
 
 from collections.abc import Iterator
+from functools import cache
+from typing import Any
 
 import dagster as dg
 
@@ -22,7 +24,8 @@ def forecasts(
     context: dg.AssetExecutionContext, config: RecordConfig, home: HomeResource
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Issue each origin with the champion of the newest cutoff before it; closed days are kept."""
-    from forecast_platform.defs.pictures import forecast_against_actuals
+    from forecast_platform.defs.pictures import drivers_of_largest, forecast_against_actuals
+    from forecast_platform.forecasting.calibrated import load_forecaster
     from forecast_platform.issuing import gathered, issue
 
     opened = home.home
@@ -33,9 +36,13 @@ def forecasts(
             yield dg.MaterializeResult(asset_key=name, metadata={"kept_as_issued": len(days)})
         return
     making = opened.begin("forecasts", list(revisions))
-    issued, demand = gathered(issue(opened, making, revisions))
+    load = cache(load_forecaster)
+    issued, demand = gathered(issue(opened, making, revisions, load))
     making.publish({"forecasts": issued, "lead_time_demand": demand})
     kept = len(days) - len(revisions)
-    plot = picture(forecast_against_actuals(opened, making.last))
-    yield result(context, "forecasts", issued, making.days, plot=plot, kept_as_issued=kept)
+    plots: dict[str, Any] = {"plot": picture(forecast_against_actuals(opened, making.last))}
+    newest = opened.state().days("forecasts")[-1:] == [making.last]
+    if newest and (drivers := drivers_of_largest(opened, making.last, load)):
+        plots["drivers"] = picture(drivers)
+    yield result(context, "forecasts", issued, making.days, **plots, kept_as_issued=kept)
     yield result(context, "lead_time_demand", demand, making.days, kept_as_issued=kept)
