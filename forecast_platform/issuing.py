@@ -66,9 +66,7 @@ def issue(
         progress.tell(f"forecasts {making.first} to {making.last}", done / len(revisions))
         known = panel.until(origin).last(FORECAST_CONTEXT_DAYS + 1)
         known = known.select(on_offer(known, [origin])[0])
-        lead = _terms(
-            home, known, products, suppliers, lead_times.filter(pl.col("date") == origin)
-        )
+        lead = _terms(home, known, products, suppliers, lead_times.filter(pl.col("date") == origin))
         for forecasts, demand in loaded[champion].issue(
             known, [origin],
             protection_days=lead["protection_days"].to_numpy(),

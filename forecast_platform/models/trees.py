@@ -173,7 +173,7 @@ class LightGbm(PooledRegression):
         trees = max(int(self.trees * full**0.5), FEWEST_TREES)
         leaf = int(np.clip(len(demand) // 1000, 20, 200))
         told = [] if progress is None else [_teller(progress, trees)]
-        parameters = {"min_data_in_leaf": leaf, "seed": seed, "num_threads": self.workers}
+        parameters = {"min_data_in_leaf": leaf, "seed": seed, "num_threads": _threads(self.workers)}
         return lightgbm.train({**PARAMETERS, **parameters}, data, trees, callbacks=told)
 
     def _inputs(self, panel: Panel, kind: str) -> Inputs:
@@ -227,7 +227,7 @@ class LightGbm(PooledRegression):
 
     def _answer(self, booster: lightgbm.Booster, rows: Rows) -> NDArray[np.float64]:
         """(B,) means, units per day."""
-        raw = booster.predict(rows.values, raw_score=True, num_threads=self.workers)
+        raw = booster.predict(rows.values, raw_score=True, num_threads=_threads(self.workers))
         return np.asarray(rows.level * np.exp(raw))
 
     def _save_model(self, folder: Path) -> None:
@@ -247,9 +247,18 @@ class LightGbm(PooledRegression):
         }
 
 
+def _threads(workers: int) -> int:
+    """Half the workers: LightGBM's threads spin while they wait for one another.
+
+    On two busy cores two threads took fifteen times as long as one.
+    """
+    return max(1, workers // 2)
+
+
 def _in_units(booster: lightgbm.Booster, rows: Rows, workers: int) -> NDArray[np.float64]:
     """(B, F + 1) shares of the inputs in the means, and what the trees say of a typical row."""
-    shares = np.array(booster.predict(rows.values, pred_contrib=True, num_threads=workers))
+    threads = _threads(workers)
+    shares = np.array(booster.predict(rows.values, pred_contrib=True, num_threads=threads))
     moved = shares[:, :-1].sum(axis=1)
     typical = rows.level * np.exp(shares[:, -1])
     # (exp(x) - 1) / x, 1 at 0
