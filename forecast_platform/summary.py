@@ -22,7 +22,7 @@ from forecast_platform.replenishment import LOOK_BACK_DAYS, explain, most_urgent
 from forecast_platform.replenishment.explain import Sum
 from forecast_platform.settings import Settings
 
-_SCORES = ("pinball", "wrmsse", "rmsse", "wape", "pit_50", "pit_80", "pit_90", "pit_95")
+_SCORES = ("pinball", "wrmsse", "rmsse", "wape", "pit_50", "pit_80", "pit_95")
 
 
 _DRIVERS = 6
