@@ -250,7 +250,7 @@ class LightGbm(PooledRegression):
 def _threads(workers: int) -> int:
     """Half the workers: LightGBM's threads spin while they wait for one another.
 
-    On two busy cores two threads took fifteen times as long as one.
+    On two busy cores two threads took ten times as long as one.
     """
     return max(1, workers // 2)
 

@@ -9,8 +9,8 @@ from forecast_platform.errors import ModelError
 from forecast_platform.replenishment.classic.demand import poisson_pmf
 from forecast_platform.replenishment.exact.best import best_base_stock
 from forecast_platform.replenishment.exact.lost_sales import LostSales
+from forecast_platform.replenishment.exact.states import largest_orders
 from forecast_platform.replenishment.learned.dqn import DqnSettings, learn
-from forecast_platform.replenishment.learned.dynamics import largest_orders
 from forecast_platform.replenishment.learned.network import NetworkPolicy
 
 SYSTEM = LostSales(poisson_pmf(5.0), 2, 1.0, 4.0)

@@ -9,11 +9,10 @@ from forecast_platform.errors import ConfigurationError
 from forecast_platform.replenishment.classic.demand import poisson_pmf
 from forecast_platform.replenishment.exact.lost_sales import LostSales
 from forecast_platform.replenishment.exact.policies import CappedBaseStock
-from forecast_platform.replenishment.exact.states import states_within
+from forecast_platform.replenishment.exact.states import largest_orders, states_within
 from forecast_platform.replenishment.learned.dynamics import (
     Reward,
     draw,
-    largest_orders,
     order_limits,
     play,
 )

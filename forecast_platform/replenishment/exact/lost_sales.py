@@ -23,7 +23,12 @@ from forecast_platform.replenishment.classic.demand import (
     total_pmf,
 )
 from forecast_platform.replenishment.exact.policies import Policy
-from forecast_platform.replenishment.exact.states import States, states_reached, states_within
+from forecast_platform.replenishment.exact.states import (
+    States,
+    largest_orders,
+    states_reached,
+    states_within,
+)
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -174,7 +179,7 @@ class LostSales:
         if self.order_cost > 0:
             raise ConfigurationError("Myopic policies need an order cost of 0.")
         states, tables = states_within(self.limits), self._tables(self.limits[0])
-        most = _most(states, self.limits)
+        most = largest_orders(states.vectors(), self.limits)
         values, orders = np.zeros(states.stock.size), np.zeros(states.stock.size, dtype=np.int64)
         for _ in range(periods):
             swept = np.empty_like(values)
@@ -190,7 +195,7 @@ class LostSales:
         from forecast_platform.replenishment.exact import lost_sales_kernels as kernels
 
         states, tables = states_within(limits), self._tables(limits[0])
-        most, cost = _most(states, limits), tables.cost[states.stock]
+        most, cost = largest_orders(states.vectors(), limits), tables.cost[states.stock]
         values, orders = np.zeros(cost.size), np.zeros(cost.size, dtype=np.int64)
         swept = np.empty_like(values)
         for _ in range(_SWEEPS):
@@ -222,11 +227,3 @@ class _Tables:
     tail: FloatArray
     """(M,) probability of at least that many units."""
     cost: FloatArray
-
-
-def _most(states: States, limits: tuple[int, ...]) -> IntArray:
-    """(M,) largest order of each state that keeps within the limits."""
-    vectors = states.vectors()
-    tails = np.cumsum(vectors[:, ::-1], axis=1)[:, ::-1]
-    room = np.array(limits[:-1]) - tails
-    return np.asarray(np.clip(room.min(axis=1), 0, limits[-1]))

@@ -147,3 +147,10 @@ def _bounded(count: int) -> int:
             "count in larger units, or simulate instead."
         )
     return count
+
+
+def largest_orders(states: IntArray, limits: tuple[int, ...]) -> IntArray:
+    """(N,) largest order of (N, L) states within `limits`, at least 0."""
+    due = np.cumsum(states[:, ::-1], axis=1)[:, ::-1]
+    room = (np.array(limits[:-1]) - due).min(axis=1)
+    return np.asarray(np.clip(room, 0, limits[-1]))

@@ -23,13 +23,13 @@ from forecast_platform.errors import ConfigurationError
 from forecast_platform.replenishment.classic.demand import expected_cost
 from forecast_platform.replenishment.exact.lost_sales import LostSales
 from forecast_platform.replenishment.exact.policies import Policy
+from forecast_platform.replenishment.exact.states import largest_orders
 from forecast_platform.replenishment.learned.curve import Curve
 from forecast_platform.replenishment.learned.dynamics import (
     FloatArray,
     IntArray,
     Reward,
     draw,
-    largest_orders,
     mean_demand,
     order_limits,
     play,

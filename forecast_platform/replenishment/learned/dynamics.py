@@ -82,13 +82,6 @@ def order_limits(system: LostSales) -> tuple[int, ...]:
     return (highest,) + (largest,) * system.lead_time
 
 
-def largest_orders(states: IntArray, limits: tuple[int, ...]) -> IntArray:
-    """(N,) largest order of (N, L) states within `limits`, at least 0."""
-    due = np.cumsum(states[:, ::-1], axis=1)[:, ::-1]
-    room = (np.array(limits[:-1]) - due).min(axis=1)
-    return np.asarray(np.clip(room, 0, limits[-1]))
-
-
 @dataclass(frozen=True)
 class Reward:
     """Weights of the parts of which the reward of a period is the sum.

@@ -14,12 +14,12 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from forecast_platform.replenishment.exact.lost_sales import LostSales
+from forecast_platform.replenishment.exact.states import largest_orders
 from forecast_platform.replenishment.learned.dynamics import (
     FloatArray,
     IntArray,
     Reward,
     draw,
-    largest_orders,
     order_limits,
     play,
 )

@@ -13,7 +13,8 @@ import torch  # noqa: TID253 (loaded only when a policy is learned or read)
 from torch import nn  # noqa: TID253
 
 from forecast_platform.errors import ModelError
-from forecast_platform.replenishment.learned.dynamics import IntArray, largest_orders
+from forecast_platform.replenishment.exact.states import largest_orders
+from forecast_platform.replenishment.learned.dynamics import IntArray
 
 _SHAPE, _WEIGHTS = "policy.json", "weights.pt"
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError)

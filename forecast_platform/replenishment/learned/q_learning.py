@@ -16,13 +16,12 @@ import polars as pl
 
 from forecast_platform.errors import ConfigurationError
 from forecast_platform.replenishment.exact.lost_sales import LostSales, TablePolicy
-from forecast_platform.replenishment.exact.states import States, states_within
+from forecast_platform.replenishment.exact.states import States, largest_orders, states_within
 from forecast_platform.replenishment.learned import q_learning_kernels as kernels
 from forecast_platform.replenishment.learned.curve import Curve
 from forecast_platform.replenishment.learned.dynamics import (
     FloatArray,
     Reward,
-    largest_orders,
     order_limits,
 )
 
