@@ -36,9 +36,6 @@ console = Console()
 _DEMO_EFFORT = 0.2
 """Of the usual training: the demo is to be seen, not to be won."""
 
-_SHEET_ROWS = 1_048_575
-"""Rows of a sheet, less its heading."""
-
 Day = Annotated[dt.datetime, typer.Option(formats=["%Y-%m-%d"])]
 Out = Annotated[Path, typer.Option(help="File to write: .csv, .parquet or .xlsx.")]
 
@@ -311,38 +308,11 @@ def _export(
     out: Path,
     order: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
 ) -> None:
+    from forecast_platform.exporting import export
     from forecast_platform.home import Home
 
-    frame = Home(settings()).read(table, day, day)
-    if frame.is_empty():
-        raise PlatformError(
-            f"{table} holds nothing for {day}: issue it with "
-            f"`forecast-platform run --from {day} --to {day}`."
-        )
-    frame = order(frame) if order else frame
-    writers: dict[str, Callable[[Path], Any]] = {
-        ".csv": frame.write_csv,
-        ".parquet": frame.write_parquet,
-        ".xlsx": lambda path: _write_sheet(frame, path, table),
-    }
-    if out.suffix not in writers:
-        raise ConfigurationError(f"{out} should end in .csv, .parquet or .xlsx.")
-    try:
-        writers[out.suffix](out)
-    except OSError as error:
-        raise ConfigurationError(f"{out} cannot be written: {error}.") from error
-    console.print(f"{frame.height:,} rows written to {out}", markup=False, soft_wrap=True)
-
-
-def _write_sheet(frame: pl.DataFrame, out: Path, table: str) -> None:
-    if frame.height > _SHEET_ROWS:
-        raise ConfigurationError(
-            f"{frame.height:,} rows do not fit into a sheet of {_SHEET_ROWS:,}: write .csv or "
-            ".parquet."
-        )
-    # Written here first: the writer of sheets reports a folder that refuses the file as its own.
-    with out.open("wb") as file:
-        frame.write_excel(file, worksheet=table[:31], autofit=True, freeze_panes=(1, 0))
+    rows = export(Home(settings()), table, day, out, order)
+    console.print(f"{rows:,} rows written to {out}", markup=False, soft_wrap=True)
 
 
 def _empty_home() -> None:
