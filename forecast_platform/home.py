@@ -13,12 +13,13 @@ import polars as pl
 
 from forecast_platform import incremental, progress
 from forecast_platform.contracts import Table, tables
-from forecast_platform.graph import PLAN_SETTINGS, Launch, Node, graph_of, last_cutoff
+from forecast_platform.graph import PLAN_SETTINGS, Launch, Node, Read, graph_of, last_cutoff
 from forecast_platform.incremental import State
 from forecast_platform.lake import Lake
 from forecast_platform.lake.days import ONE_DAY
 from forecast_platform.lake.ledger import WHOLE
 from forecast_platform.replenishment import PlanParameters
+from forecast_platform.retraining import outdated_cutoff
 from forecast_platform.settings import Settings
 from forecast_platform.sql.project import SqlProject
 
@@ -84,12 +85,15 @@ class Home:
             return launches
         tables_before = launches[0].tables[: launches[0].tables.index("forecasts")]
         origin = launches[0].last
-        if origin is None or self.has_model(origin):
+        if origin is None:
             return launches
-        if tables_before:
+        if self.has_model(origin):
+            cutoff = None if tables_before else outdated_cutoff(self, origin)
+        elif tables_before:
             return [launch._replace(tables=tables_before) for launch in launches]
-        cutoff = last_cutoff(origin)
-        return [Launch(("model_versions",), cutoff, cutoff)]
+        else:
+            cutoff = last_cutoff(origin)
+        return [Launch(("model_versions",), cutoff, cutoff)] if cutoff else launches
 
     def has_model(self, origin: dt.date) -> bool:
         """Whether a model was trained on data up to `origin` or less."""
@@ -101,8 +105,9 @@ class Home:
         days = [launch.first + i * ONE_DAY
                 for i in range((launch.last - launch.first).days + 1)
                 ] if launch.first and launch.last else [WHOLE]  # fmt: skip
-        known = [table for table in launch.tables if table in {n.table for n in self.nodes}]
-        inputs = {table: sorted(state.inputs(self.node(table), days).values()) for table in known}
+        trained = Node("model_versions", (Read("features", -self.settings.training_days),))
+        made = [node for node in (*self.nodes, trained) if node.table in launch.tables]
+        inputs = {node.table: sorted(state.inputs(node, days).values()) for node in made}
         return sha256(json.dumps([str(launch), inputs]).encode()).hexdigest()[:32]
 
     def read(

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
         1.0, gt=0, le=4, description="Share of the usual epochs and rows to train on."
     )
     training_days: int = Field(730, ge=56, description="Days of history a model is trained on.")
+    retrain_changed_share: float | None = Field(
+        None, gt=0, le=1, description="Share of the units trained on that retrains once changed."
+    )
     sample_paths: int = Field(200, ge=20, description="Sample paths per series.")
     seed: int = Field(7, description="Seed of everything random.")
 

@@ -40,6 +40,7 @@ from forecast_platform.lake import polars_schema
 from forecast_platform.lake_panel import read_prices, training_panel
 from forecast_platform.models import Forecaster, create, load
 from forecast_platform.panel import Panel
+from forecast_platform.retraining import remember_units
 from forecast_platform.tracking.client import Tracker, Training
 
 ENSEMBLE = Ensemble.name
@@ -145,6 +146,7 @@ def crown(home: Home, cutoff: dt.date) -> tuple[pl.DataFrame, pl.DataFrame, byte
         if family == best:
             Tracker(home.settings.mlflow_home).promote(family, record["version"])
     shutil.rmtree(_kept(home, cutoff), ignore_errors=True)
+    remember_units(home, cutoff)
     versions = pl.DataFrame(rows, schema=polars_schema(tables()["model_versions"]), orient="row")
     if scores is None:
         return versions, polars_schema(tables()["model_scores"]).to_frame(), None

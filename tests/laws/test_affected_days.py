@@ -11,6 +11,7 @@ import pytest
 from law_runs import Do
 
 from forecast_platform.contracts import LANDED
+from forecast_platform.graph import last_cutoff
 
 LATE = shop.LAST - dt.timedelta(days=30)
 DAILY = [table.name for table in LANDED if table.day]
@@ -34,6 +35,18 @@ def test_a_late_row_makes_its_windows_and_the_newest_forecast_and_plan(do: Do, h
     assert followed.made.get("accuracy", []) == [
         day for day in windows["accuracy"]["clean_demand"] if day >= shop.LAST - dt.timedelta(1)
     ]
+
+
+def test_models_are_trained_again_once_late_rows_changed_enough(do: Do, home: Path) -> None:
+    (home / "settings.toml").write_text("retrain_changed_share = 0.02\n")
+    few = do(law_runs.arrive, home, {"sales/few.csv": shop.sales([(LATE, "APPLE", 5)])})
+    assert "model_versions" not in few.made
+    for item in ("BREAD", "CHEESE"):
+        days = [LATE - dt.timedelta(days=n) for n in range(30)]
+        rows = shop.sales([(day, item, 6) for day in days])
+        many = do(law_runs.arrive, home, {f"sales/many {item}.csv": rows})
+        assert many.made["model_versions"] == [last_cutoff(shop.LAST)]
+        assert many.made["forecasts"] == [shop.LAST]
 
 
 def test_an_exact_duplicate_stops_at_validation(do: Do, home: Path) -> None:
