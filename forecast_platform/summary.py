@@ -23,8 +23,12 @@ from forecast_platform.replenishment.explain import Sum
 from forecast_platform.settings import Settings
 
 _SCORES = ("pinball", "wrmsse", "rmsse", "wape", "pit_50", "pit_80", "pit_95")
-
-
+_SHORT = {
+    "average": "mean", "item-location": "item\nx loc", "category x location": "cat.\nx loc",
+    "department": "dept.", "category": "cat.", "location": "loc.",
+    **{f"class {name}": name for name in "ABC"},
+}  # fmt: skip
+"""Headings of levels, so that a row fits 80 columns."""
 _DRIVERS = 6
 
 
@@ -101,12 +105,15 @@ def levels_table(scores: pl.DataFrame, metric: str = "wrmsse") -> Table:
         metric: The metric shown.
     """
     board = level_board(scores, metric)
-    table = Table(title=f"{metric} by level", box=SIMPLE_HEAD)
+    table = Table(
+        title=f"{metric} by level", box=SIMPLE_HEAD, padding=0, pad_edge=False,
+        show_edge=False,
+    )  # fmt: skip
     table.add_column("model", no_wrap=True)
     for level in board.columns[1:]:
-        table.add_column(level, justify="right")
+        table.add_column(_SHORT.get(level, level), justify="right")
     for model, *values in board.iter_rows():
-        table.add_row(model, *(f"{value:.3f}" for value in values))
+        table.add_row(model, *(f"{value:.3f}".removeprefix("0") for value in values))
     return table
 
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from forecast_platform.forecasting.levels import LEVELS, SERIES
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 CLASSES = tuple(f"class {name}" for name in "ABC")
 LEVEL_ORDER = (*LEVELS, *CLASSES)
+_NAMED = 6
+"""Models that get a colour and a name in a plot; more cannot be told apart."""
 
 
 def leaderboard(scores: pl.DataFrame) -> pl.DataFrame:
@@ -48,31 +55,68 @@ def level_board(scores: pl.DataFrame, metric: str = "wrmsse") -> pl.DataFrame:
     )
 
 
-def leaderboard_plot(scores: pl.DataFrame, metrics: Sequence[str] = ("pinball", "rmsse")) -> bytes:
-    """PNG of the metrics by origin, one line per model; with levels also of WRMSSE by level."""
+def leaderboard_plot(scores: pl.DataFrame, metric: str = "pinball") -> bytes:
+    """PNG: the metric of every model by origin and, with levels, WRMSSE by level.
+
+    Args:
+        scores: Columns model, origin, metric, value, and possibly level.
+        metric: The loss that ranks the models.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     has_levels = "level" in scores.columns
     overall = scores.filter(level=SERIES) if has_levels else scores
-    panels = len(metrics) + has_levels
-    figure = Figure(figsize=(5 * panels, 3.5), layout="constrained")
+    losses = overall.filter(metric=metric)
+    ranked = losses.group_by("model").agg(pl.col("value").mean()).sort("value", "model")
+    panels = 2 + has_levels
+    figure = Figure(figsize=(5.6 * panels, 1.6 + 0.24 * max(ranked.height, 9)))
     FigureCanvasAgg(figure)
-    subplots = figure.subplots(1, panels, squeeze=False)[0]
-    for axes, metric in zip(subplots, metrics, strict=False):
-        for (model,), rows in (
-            overall.filter(metric=metric).sort("origin").group_by("model", maintain_order=True)
-        ):
-            axes.plot(rows["origin"].to_list(), rows["value"].to_list(), "o-", label=str(model))
-        axes.set_title(f"{metric} (lower is better)")
-        axes.tick_params(axis="x", rotation=30)
+    widths = [1.0, 1.0, 1.4][:panels]
+    subplots = figure.subplots(1, panels, squeeze=False, width_ratios=widths)[0]
+    _draw_spread(subplots[0], losses, ranked["model"].to_list())
+    _draw_origins(subplots[1], losses, ranked["model"].to_list())
+    for axes in subplots[:2]:
+        axes.set_title(f"{metric} {axes.get_title()}")
     if has_levels:
-        board = level_board(scores)
-        for row in board.iter_rows():
-            subplots[-1].plot(board.columns[1:], row[1:], "o", label=row[0])
-        subplots[-1].set_title("wrmsse by level (lower is better)")
-        subplots[-1].tick_params(axis="x", rotation=60)
-    subplots[0].legend()
+        _draw_levels(subplots[2], level_board(scores))
+    figure.tight_layout()
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=110)
     return image.getvalue()
+
+
+def _draw_spread(axes: Axes, losses: pl.DataFrame, ranked: Sequence[str]) -> None:
+    """One line per model, the best on top: its mean, and every origin as a dot."""
+    for row, model in enumerate(ranked):
+        values = losses.filter(model=model)["value"].to_numpy()
+        axes.plot(values, [row] * len(values), ".", color="silver")
+        axes.plot(values.mean(), row, "o", color="tab:blue")
+    axes.set_yticks(range(len(ranked)), ranked)
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_title("(lower is better), mean and origins")
+
+
+def _draw_origins(axes: Axes, losses: pl.DataFrame, ranked: Sequence[str]) -> None:
+    """The best models over the origins, the others in grey behind them."""
+    for model in reversed(ranked):
+        rows = losses.filter(model=model).sort("origin")
+        style = {"label": model} if model in ranked[:_NAMED] else {"color": "gainsboro"}
+        axes.plot(rows["origin"].to_list(), rows["value"].to_list(), ".-", **style)
+    axes.tick_params(axis="x", rotation=30)
+    axes.legend(fontsize="small", reverse=True)
+    axes.set_title("by origin")
+
+
+def _draw_levels(axes: Axes, board: pl.DataFrame) -> None:
+    """The figures of `level_board`, the lower the darker within each level."""
+    values = board.drop("model").to_numpy()
+    least, most = values.min(axis=0), values.max(axis=0)
+    share = (values - least) / np.where(most > least, most - least, 1)
+    axes.imshow(share, cmap="Blues_r", aspect="auto", vmin=-0.8, vmax=1)
+    for (row, column), value in np.ndenumerate(values):
+        axes.text(column, row, f"{value:.3f}", ha="center", va="center", fontsize="x-small")
+    axes.set_xticks(range(values.shape[1]), board.columns[1:], rotation=40, ha="right")
+    axes.set_yticks(range(board.height), board["model"].to_list())
+    axes.set_title("wrmsse by level (lower is better)")
