@@ -102,8 +102,11 @@ def _draw_origins(axes: Axes, losses: pl.DataFrame, ranked: Sequence[str]) -> No
     """The best models over the origins, the others in grey behind them."""
     for model in reversed(ranked):
         rows = losses.filter(model=model).sort("origin")
-        style = {"label": model} if model in ranked[:_NAMED] else {"color": "gainsboro"}
-        axes.plot(rows["origin"].to_list(), rows["value"].to_list(), ".-", **style)
+        named = model in ranked[:_NAMED]
+        axes.plot(
+            rows["origin"].to_list(), rows["value"].to_list(), ".-",
+            label=model if named else None, color=None if named else "gainsboro",
+        )  # fmt: skip
     axes.tick_params(axis="x", rotation=30)
     axes.legend(fontsize="small", reverse=True)
     axes.set_title("by origin")
