@@ -6,11 +6,13 @@ import pytest
 from clean_cases import clean_days, day, features_of
 
 from forecast_platform.features import FEATURES
-from forecast_platform.features.demand import DEMAND_FEATURES
+from forecast_platform.features.demand import DEMAND_FEATURES, DemandFeature, Statistic
 from forecast_platform.features.wide import demand_features
 from forecast_platform.panel import from_long
 
 TABLE_FEATURES = [f for f in DEMAND_FEATURES if f.name in {feature.name for feature in FEATURES}]
+
+MEANS_AND_SPREADS = [f for f in DEMAND_FEATURES if f.statistic in (Statistic.MEAN, Statistic.STD)]
 
 
 def some_demand(series: int = 5, days: int = 300) -> np.ndarray:
@@ -59,6 +61,22 @@ def test_a_feature_of_a_panel_never_looks_ahead_nor_further_back_than_it_says(fe
     before, after = (demand_features(d, at, at, [feature]) for d in (demand, changed))
 
     assert before.tobytes() == after.tobytes()
+
+
+@pytest.mark.parametrize("feature", MEANS_AND_SPREADS, ids=lambda feature: feature.name)
+def test_means_and_spreads_are_those_of_64_bit(feature: DemandFeature) -> None:
+    demand = 1000 + some_demand() / 7  # a spread much smaller than its mean
+    days = np.arange(200, 300)
+    window = demand.astype(np.float64)[:, days[:, None] - feature.step * np.arange(feature.days)]
+    expected = (
+        np.nanmean(window, axis=2)
+        if feature.statistic == Statistic.MEAN
+        else np.nanstd(window, axis=2, ddof=1)
+    )
+
+    found = demand_features(demand, days[0], days[-1], [feature])[0]
+
+    assert found == pytest.approx(expected, rel=5e-7)
 
 
 def test_days_before_the_panel_are_unknown() -> None:
