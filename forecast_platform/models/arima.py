@@ -9,8 +9,8 @@ Athanasopoulos, Forecasting: Principles and Practice (3rd ed.), chapter 9.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +18,18 @@ from numpy.typing import NDArray
 
 from forecast_platform.contracts import QUANTILES
 from forecast_platform.errors import ModelError
-from forecast_platform.models.base import Floats, Progress, Reasons, known_quantiles, windows
-from forecast_platform.models.local import PATH_LAG, LocalForecaster, degenerate, path_correlation
+from forecast_platform.models.arima_parameters import Parameters, grouped
+from forecast_platform.models.base import (
+    NOT_TRAINED,
+    Floats,
+    Progress,
+    Reasons,
+    known_quantiles,
+    windows,
+)
+from forecast_platform.models.local import PATH_DAYS, LocalForecaster, degenerate, path_correlation
 from forecast_platform.models.sarima import model as engine
+from forecast_platform.models.sarima.diagnostics import ljung_box, residual_plot
 from forecast_platform.models.sarima.model import Order
 
 if TYPE_CHECKING:
@@ -43,43 +52,6 @@ JUDGED_DAYS = 365
 _BATCH = 500
 
 
-@dataclass
-class Parameters:
-    """Estimates of N series.
-
-    Attributes:
-        order: (N, 7) of (p, d, q, P, D, Q, s).
-        coefficients: (N, K) of (phi, theta, Phi, Theta), then zeros.
-        slopes: (N, k + 1) of the regressors, and the mean of an order that has
-            one, units of demand.
-        sigma2: (N,) variance of the shocks, units of demand squared; NaN if not estimated.
-        log_likelihood: (N,) log likelihood reached.
-        iterations: (N,) iterations of the maximiser.
-        spread: (N, Q) quantiles of the one-day errors over their standard deviation in units of
-            that of a shock, in units of demand.
-    """
-
-    order: NDArray[np.int64]
-    coefficients: Doubles
-    slopes: Doubles
-    sigma2: Doubles
-    log_likelihood: Doubles
-    iterations: Doubles
-    spread: Doubles
-
-    @classmethod
-    def blank(cls, n: int, orders: list[Order], k: int) -> Parameters:
-        """Room for the estimates of n series, of which the orders are known."""
-        widest = max((order.n_coefficients for order in orders), default=0)
-        widths = (widest, k + 1, None, None, None, len(QUANTILES))
-        shapes = [(n,) if width is None else (n, width) for width in widths]
-        return cls(np.zeros((n, 7), dtype=np.int64), *(np.full(shape, np.nan) for shape in shapes))
-
-    def take(self, rows: NDArray[np.intp]) -> Parameters:
-        """The estimates of some series."""
-        return Parameters(*(getattr(self, f.name)[rows] for f in fields(self)))
-
-
 class Arima(LocalForecaster):
     """One order for all series; series that cannot be fitted go to the seasonal naive.
 
@@ -87,16 +59,22 @@ class Arima(LocalForecaster):
         workers: Threads.
         order: The model.
         regressors: Names of covariates known in advance: a regression with ARIMA errors.
+        device: Torch device of the batched engine, say "cuda"; compiled kernels if None.
     """
 
     name = "arima"
     context_days = CONTEXT_DAYS
 
     def __init__(
-        self, workers: int = 1, order: Order = ORDER, regressors: Sequence[str] = ()
+        self,
+        workers: int = 1,
+        order: Order = ORDER,
+        regressors: Sequence[str] = (),
+        device: str | None = None,
     ) -> None:
         super().__init__()
         self.workers = workers
+        self.device = device
         self._order = order
         self._regressors = tuple(regressors)
         self._parameters = Parameters.blank(0, [], 0)
@@ -114,7 +92,7 @@ class Arima(LocalForecaster):
         orders = self._orders(demand[rows], progress)
         out = Parameters.blank(panel.n_series, orders, len(self._regressors))
         done = 0
-        for order, group in _grouped(orders):
+        for order, group in grouped(orders):
             for at in range(0, len(group), _BATCH):
                 some = rows[group[at : at + _BATCH]]
                 self._fill(out, order, some, demand[some], _of(known, some))
@@ -126,14 +104,16 @@ class Arima(LocalForecaster):
             reason[row] = f"ARIMA{Order(*out.order[row].tolist())} could not be estimated"
         fitted = np.flatnonzero([text is None for text in reason])
         if len(fitted):
-            self.autocorrelation = path_correlation(self._psi(fitted, PATH_LAG + 1))
+            self.autocorrelation = path_correlation(self._psi(fitted, PATH_DAYS))
         return reason
 
     def _fill(
         self, out: Parameters, order: Order, rows: NDArray[np.intp], demand: Doubles, known: Doubles
     ) -> None:
-        found = engine.estimate(demand, order, known, workers=self.workers)
-        means, variances = engine.predict(demand, order, found.coefficients, found.slopes, 0, known)
+        found = engine.estimate(demand, order, known, workers=self.workers, device=self.device)
+        means, variances = engine.predict(
+            demand, order, found.coefficients, found.slopes, 0, known, device=self.device
+        )
         out.order[rows] = order.array
         out.coefficients[rows, : order.n_coefficients] = found.coefficients
         out.coefficients[rows, order.n_coefficients :] = 0
@@ -147,7 +127,7 @@ class Arima(LocalForecaster):
     def _psi(self, rows: NDArray[np.intp], horizon: int) -> Doubles:
         own = self._parameters.take(rows)
         psi = np.empty((len(rows), horizon))
-        for order, group in _grouped(own.order):
+        for order, group in grouped(own.order):
             psi[group] = engine.psi_weights(order, own.coefficients[group], horizon)
         return psi
 
@@ -160,19 +140,75 @@ class Arima(LocalForecaster):
         variance = np.empty_like(mean)
         for at, origin in enumerate(origins):
             known = covariates(panel, self._regressors, CONTEXT_DAYS, origin, horizon)
-            for order, group in _grouped(own.order):
+            for order, group in grouped(own.order):
                 means, variances = engine.predict(
                     past[at, group], order, own.coefficients[group], own.slopes[group], horizon,
-                    _of(known, group),
+                    _of(known, group), device=self.device,
                 )  # fmt: skip
                 mean[at, group], variance[at, group] = means[:, -horizon:], variances[:, -horizon:]
         return mean, mean[..., None] + np.sqrt(variance)[..., None] * own.spread[:, None, :]
 
+    def residuals(self, panel: Panel) -> Doubles:
+        """(N, T) one-day errors of the last 730 days of a panel, in their standard deviations.
+
+        NaN where a day is unknown, and for a series that is not estimated.
+        """
+        recent = panel.last(DAYS)
+        demand = recent.demand.astype(np.float64)
+        known = covariates(recent, self._regressors, recent.n_days)
+        rows = self.rows_of(panel)
+        own = np.flatnonzero([row >= 0 and self._reason[row] is None for row in rows])
+        found = self._parameters.take(rows[own])
+        errors = np.full(demand.shape, np.nan)
+        for order, group in grouped(found.order):
+            some = own[group]
+            means, variances = engine.predict(
+                demand[some], order, found.coefficients[group], found.slopes[group], 0,
+                _of(known, some), device=self.device,
+            )  # fmt: skip
+            scale = np.sqrt(variances * found.sigma2[group][:, None])
+            errors[some] = (demand[some] - means) / scale
+        return errors
+
+    def diagnose(self, panel: Panel, lags: int = 28) -> pl.DataFrame:
+        """Ljung-Box test of each series' residuals, null where there is no estimate.
+
+        Columns item_id, location_id, statistic, and p_value: its chance if residuals are noise.
+        """
+        import polars as pl
+
+        residuals, rows = self.residuals(panel), self.rows_of(panel)
+        sizes = self._parameters.order[np.maximum(rows, 0)][:, [0, 2, 3, 5]].sum(axis=1)
+        statistic, chance = ljung_box(residuals, lags, sizes)
+        unknown = np.isnan(residuals).all(axis=1)
+        statistic[unknown], chance[unknown] = np.nan, np.nan
+        names = {"item_id": panel.items.tolist(), "location_id": panel.locations.tolist()}
+        return pl.DataFrame({**names, "statistic": statistic, "p_value": chance}).fill_nan(None)
+
+    def residual_plot(self, panel: Panel, row: int) -> bytes:
+        """PNG of the residuals of the panel's series of that row."""
+        trained = self.rows_of(panel)[row]
+        if trained < 0 or self._reason[trained] is not None:
+            reason = NOT_TRAINED if trained < 0 else self._reason[trained]
+            raise ModelError(
+                f"{panel.items[row]} at {panel.locations[row]} has no residuals, as it was not "
+                f"estimated ({reason}): choose another series."
+            )
+        order = Order(*self._parameters.order[trained].tolist())
+        title = f"{panel.items[row]} at {panel.locations[row]}, ARIMA{order}"
+        residuals = self.residuals(panel.select(np.array([row])))[0]
+        return residual_plot(residuals, title, fitted=order.n_coefficients)
+
     def _columns(self) -> dict[str, Any]:
-        return {f.name: getattr(self._parameters, f.name) for f in fields(Parameters)}
+        columns = {f.name: getattr(self._parameters, f.name) for f in fields(Parameters)}
+        if self._regressors:
+            columns["regressors"] = [list(self._regressors)] * len(self._parameters.order)
+        return columns
 
     def _restore(self, table: pl.DataFrame) -> None:
         self._parameters = Parameters(*(table[f.name].to_numpy() for f in fields(Parameters)))
+        if "regressors" in table.columns:
+            self._regressors = tuple(table["regressors"][0])
 
 
 def covariates(
@@ -221,13 +257,3 @@ def covariates(
 
 def _of(regressors: Doubles, rows: NDArray[np.intp]) -> Doubles:
     return regressors[rows] if len(regressors) > 1 else regressors
-
-
-def _grouped(
-    orders: Sequence[Order] | NDArray[np.int64],
-) -> Iterator[tuple[Order, NDArray[np.intp]]]:
-    """Each order with the positions that have it."""
-    lines = np.array([astuple(o) if isinstance(o, Order) else o for o in orders]).reshape(-1, 7)
-    found, member = np.unique(lines, axis=0, return_inverse=True)
-    for at, line in enumerate(found):
-        yield Order(*(int(part) for part in line)), np.flatnonzero(member.reshape(-1) == at)

@@ -30,7 +30,7 @@ from forecast_platform.models.base import (
     windows,
 )
 from forecast_platform.models.local import (
-    PATH_LAG,
+    PATH_DAYS,
     LocalForecaster,
     degenerate,
     path_correlation,
@@ -107,7 +107,7 @@ class ArimaStatsmodels(LocalForecaster):
         self._parameters = Parameters(phi, theta, weekday, spread)
         fitted = np.array([text is None for text in reason])
         if fitted.any():
-            psi = psi_weights(phi[fitted], theta[fitted], PATH_LAG + 1)
+            psi = psi_weights(phi[fitted], theta[fitted], PATH_DAYS)
             self.autocorrelation = path_correlation(psi)
         return reason
 

@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
 MIN_KNOWN_DAYS = 30
 PARAMETERS = "parameters.parquet"
-PATH_LAG = 14
-"""The correlation of neighbouring days' forecast errors is taken so many days ahead."""
+PATH_DAYS = 28
+"""Days over which the sums of sample paths vary as the model says."""
+
+_CORRELATIONS = np.linspace(0, 0.95, 191)
 
 
 class LocalForecaster(WindowForecaster):
@@ -137,11 +139,20 @@ def degenerate(demand: NDArray[np.float64], days: int) -> Reasons:
 
 
 def path_correlation(psi: NDArray[np.float64]) -> float:
-    """Median over series of the correlation of forecast errors 14 and 15 days ahead.
+    """Correlation of neighbouring days with which sums of H days vary as the model says.
+
+    Errors of neighbouring days are weakly correlated under an ARIMA model, and so are those of days
+    far apart. A first-order process that copied the former would lose the latter, and with them
+    most of the spread of a sum, so the sum is what it is made to meet, in the median over series.
 
     Args:
-        psi: (N, 15) what a shock adds to the level 0 .. 14 days later.
+        psi: (N, H) what a shock adds to the level 0 .. H - 1 days later.
     """
-    shared = (psi[:, :-1] * psi[:, 1:]).sum(axis=1)
-    spread = np.sqrt((psi[:, :-1] ** 2).sum(axis=1) * (psi**2).sum(axis=1))
-    return float(np.clip(np.median(shared / spread), 0, 0.95))
+    days = psi.shape[1]
+    spread = np.sqrt(np.square(psi).cumsum(axis=1))
+    variance = np.zeros(len(psi))  # of the sum of the H errors, each in its standard deviation
+    for shock in range(days):
+        variance += np.square((psi[:, : days - shock] / spread[:, shock:]).sum(axis=1))
+    apart = np.arange(1, days)
+    powers = _CORRELATIONS[:, None] ** apart
+    return float(np.interp(np.median(variance), days + 2 * powers @ (days - apart), _CORRELATIONS))

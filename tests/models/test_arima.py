@@ -83,6 +83,50 @@ def test_a_regressor_of_each_series_counts_for_that_series() -> None:
     assert change == pytest.approx(slopes[:, 0], abs=2.5)
 
 
+def test_a_saved_model_keeps_its_regressors(tmp_path: Path) -> None:
+    panel = with_holidays(15)
+    model, again = Arima(regressors=["holiday"]), Arima()
+    model.fit(panel, seed=1)
+    model.save(tmp_path)
+    again.load(tmp_path)
+    wanted = model.predict(panel)
+    assert again.predict(panel).quantiles.tobytes() == wanted.quantiles.tobytes()
+
+
+def test_a_device_forecasts_what_the_kernels_do(fitted: Arima, shop: Panel) -> None:
+    device = Arima(device="cpu")
+    device.fit(shop.until(CUTOFF), seed=1)
+    ours, other = fitted.predict(), device.predict()
+    assert other.mean == pytest.approx(ours.mean, rel=2e-3, abs=0.02)
+    assert other.fallback_reason.tolist() == ours.fallback_reason.tolist()
+
+
+def test_residuals_of_a_good_model_are_noise_and_of_a_poor_one_are_not() -> None:
+    panel = with_holidays(0)
+    week = 8 * np.sin(2 * np.pi * np.arange(400) / 7).astype(np.float32)
+    panel = replace(panel, demand=panel.demand + week)
+    chances = []
+    for order in (Order(1, 1, 1, 1, 0, 1), Order(0, 1, 1)):
+        model = Arima(order=order)
+        model.fit(panel, seed=1)
+        assert np.nanstd(model.residuals(panel), axis=1) == pytest.approx(np.ones(3), abs=0.1)
+        chances.append(model.diagnose(panel)["p_value"].to_numpy())
+    assert (chances[0] > 0.001).all()
+    assert (chances[1] < 1e-6).all()
+
+
+def test_a_series_without_an_estimate_has_no_residuals(fitted: Arima, shop: Panel) -> None:
+    table = fitted.diagnose(shop.until(CUTOFF))
+    reasons = fitted.predict().fallback_reason[0]
+    constant = shop.items.tolist().index("constant")
+    assert table["p_value"][constant] is None
+    assert table["p_value"].is_not_null().sum() == (fitted._reason == None).sum()  # noqa: E711
+    assert reasons[constant] is not None
+    assert fitted.residual_plot(shop.until(CUTOFF), 0).startswith(b"\x89PNG")
+    with pytest.raises(ModelError, match=r"constant at shop has no residuals.*constant demand"):
+        fitted.residual_plot(shop.until(CUTOFF), constant)
+
+
 def test_a_regressor_that_is_not_known_is_named() -> None:
     panel = with_holidays(3)
     model = Arima(regressors=["holiday"])

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from model_shop import CUTOFF
+from scipy.stats import norm
 
 from forecast_platform.models import Forecaster
 from forecast_platform.models.arima_statsmodels import (
@@ -16,6 +17,7 @@ from forecast_platform.models.arima_statsmodels import (
     weekday_factors,
 )
 from forecast_platform.models.local import path_correlation
+from forecast_platform.models.paths import path_levels
 from forecast_platform.panel import Panel
 
 PHI, THETA = np.array([0.3, 0.0, -0.4]), np.array([-0.8, -0.6, 0.2])
@@ -93,8 +95,17 @@ def test_weekday_factors_are_ratios_to_the_mean_and_flat_for_slow_sellers() -> N
 
 def test_path_correlation_of_a_random_walk_is_nearly_one_and_of_noise_zero() -> None:
     zero = np.zeros(1)
-    assert path_correlation(psi_weights(zero, zero, 15)) == 0.95
-    assert path_correlation(psi_weights(zero, zero - 1, 15)) == pytest.approx(0, abs=1e-9)
+    assert path_correlation(psi_weights(zero, zero, 28)) > 0.9
+    assert path_correlation(psi_weights(zero, zero - 1, 28)) == pytest.approx(0, abs=1e-9)
+
+
+def test_sums_of_paths_vary_as_the_model_says() -> None:
+    psi = psi_weights(np.array([0.3]), np.array([-0.9]), 28)
+    shocks = np.random.default_rng(8).standard_normal((40_000, 28))
+    errors = np.stack([shocks[:, : day + 1] @ psi[0, day::-1] for day in range(28)], axis=1)
+    wanted = (errors / errors.std(axis=0)).sum(axis=1).std()
+    at = path_levels(4000, 28, path_correlation(psi), seed=1, origin=dt.date(2024, 1, 1))
+    assert norm.ppf(at).sum(axis=1).std() == pytest.approx(wanted, rel=0.05)
 
 
 def test_processes_estimate_what_one_process_does(

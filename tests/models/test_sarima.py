@@ -1,55 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import astuple
-from pathlib import Path
-
 import numpy as np
 import pytest
+from sarima_cases import ORDERS, WEEKLY, demand, reference, simulated, theirs
 
-from forecast_platform.models.sarima.diagnostics import ljung_box
-from forecast_platform.models.sarima.model import Order, estimate, predict, psi_weights
+from forecast_platform.models.sarima.model import Order, estimate, predict
 from forecast_platform.models.sarima.select import choose, differencing, kpss, seasonal_strength
-
-WEEKLY = Order(1, 1, 1, 1, 0, 1, 7)
-ORDERS = (
-    WEEKLY,
-    Order(2, 0, 1),
-    Order(0, 1, 2, 0, 1, 1),
-    Order(3, 1, 0, 2, 0, 0),
-    Order(1, 0, 1, 1, 1, 1),
-)
-
-
-def reference(values: np.ndarray, order: Order, exog: np.ndarray | None = None, **options: bool):
-    from statsmodels.tsa.statespace.sarimax import SARIMAX
-
-    p, d, q, *seasonal = astuple(order)
-    trend = "c" if order.has_mean else "n"
-    return SARIMAX(values, exog, order=(p, d, q), seasonal_order=seasonal, trend=trend, **options)
-
-
-def simulated(order: Order, coefficients: list[float], days: int, n: int, seed: int) -> np.ndarray:
-    """(n, days) paths of the model from psi weights, after a run-in."""
-    shocks = np.random.default_rng(seed).standard_normal((n, 2 * days))
-    psi = psi_weights(order, np.array([coefficients]), 2 * days)[0]
-    return np.stack([np.convolve(row, psi)[days : 2 * days] for row in shocks])
-
-
-def demand(n: int, days: int, seed: int) -> np.ndarray:
-    """(n, days) counts with a week and a wandering level."""
-    rng = np.random.default_rng(seed)
-    level = np.exp(rng.normal(0, 0.03, (n, days)).cumsum(axis=1)) * rng.gamma(2, 3, (n, 1))
-    week = rng.uniform(0.6, 1.5, (n, 7))
-    return rng.poisson(level * np.tile(week, days // 7 + 1)[:, :days]).astype(float)
-
-
-def theirs(order: Order, coefficients: np.ndarray, slopes: np.ndarray, sigma2: float) -> np.ndarray:
-    """Parameters in statsmodels' order: intercept of the equation, regressors, ARMA, variance."""
-    p = order.p
-    phi = coefficients[:p].sum()
-    seasonal = coefficients[p + order.q : p + order.q + order.seasonal_p].sum()
-    intercept = [slopes[-1] * (1 - phi) * (1 - seasonal)] if order.has_mean else []
-    return np.array([*intercept, *coefficients, sigma2])
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
@@ -60,6 +16,16 @@ def test_the_likelihood_is_exact(order: Order) -> None:
         params = theirs(order, ours.coefficients[row], ours.slopes[row], ours.sigma2[row])
         model = reference(values[row], order, simple_differencing=True)
         assert model.loglike(params) == pytest.approx(ours.log_likelihood[row], abs=1e-5)
+
+
+def test_the_likelihood_of_a_series_shorter_than_the_state_is_exact() -> None:
+    values, order = demand(2, 14, seed=1), Order(1, 0, 1, 0, 0, 3)
+    for device in (None, "cpu"):
+        ours = estimate(values, order, modes=0, device=device)
+        for row in range(2):
+            params = theirs(order, ours.coefficients[row], ours.slopes[row], ours.sigma2[row])
+            likelihood = reference(values[row], order).loglike(params)
+            assert likelihood == pytest.approx(ours.log_likelihood[row], abs=1e-4)
 
 
 @pytest.mark.parametrize("order", [WEEKLY, Order(0, 1, 2, 0, 1, 1)], ids=str)
@@ -204,54 +170,3 @@ def test_the_search_finds_the_order_of_simulated_series() -> None:
     plain = estimate(np.random.default_rng(15).standard_normal((3, 200)), Order(0, 0, 0))
     assert sum(o.p >= 1 and o.seasonal_p + o.seasonal_q >= 1 for o in found) >= 5
     assert np.isfinite(plain.aicc).all()
-
-
-def test_ljung_box_is_that_of_the_reference_and_rejects_what_is_not_noise() -> None:
-    from statsmodels.stats.diagnostic import acorr_ljungbox
-
-    noise = np.random.default_rng(16).standard_normal((1, 300))
-    statistic, chance = ljung_box(np.concatenate([noise, noise.cumsum(axis=1)]), 14, fitted=2)
-    wanted = acorr_ljungbox(noise[0], lags=[14], model_df=2)
-    assert statistic[0] == pytest.approx(wanted["lb_stat"].iloc[0])
-    assert chance[0] == pytest.approx(wanted["lb_pvalue"].iloc[0])
-    assert chance[1] < 1e-6
-
-
-@pytest.mark.nightly
-def test_likelihood_and_forecasts_against_the_reference_on_300_series(real_data: Path) -> None:
-    """Real and simulated series, five orders; the reference may iterate until it converges."""
-    import warnings
-
-    import polars as pl
-
-    frame = pl.read_csv(real_data / "m5_tx3_foods3" / "sales_train_evaluation.csv")
-    real = frame.select(pl.col("^d_.*$")).to_numpy()[:, -400:].astype(float)
-    real = real[(real > 0).sum(axis=1) > 100][:150]
-    rng = np.random.default_rng(17)
-    orders = (
-        WEEKLY, Order(2, 1, 1), Order(0, 1, 1, 0, 1, 1), Order(1, 0, 1), Order(1, 1, 0, 1, 0, 1),
-    )  # fmt: skip
-    made = [
-        simulated(order, rng.uniform(-0.7, 0.7, order.n_coefficients).tolist(), 400, 30, seed=at)
-        for at, order in enumerate(orders)
-    ]
-    lost, apart = [], []
-    for at, order in enumerate(orders):
-        values = np.concatenate([real[at::5], made[at]])
-        ours = estimate(values, order)
-        ahead = predict(values, order, ours.coefficients, ours.slopes, 28)[0][:, 400:]
-        for row, line in enumerate(values):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                model = reference(line / line.std(), order, simple_differencing=True)
-                fit = model.fit(disp=0, maxiter=500, cov_type="none")
-                whole = reference(line / line.std(), order).smooth(fit.params)
-            size = len(line) - order.d - 7 * order.seasonal_d
-            lost.append(ours.log_likelihood[row] - fit.llf + size * np.log(line.std()))
-            apart.append(np.abs(whole.forecast(28) - ahead[row] / line.std()).max())
-    assert len(lost) == 300
-    assert np.mean(np.array(lost) > -0.5) >= 0.99
-    # Elsewhere the two climbed different modes, mostly ours the higher one.
-    same = np.abs(lost) < 0.05
-    assert same.mean() > 0.7
-    assert np.mean(np.array(apart)[same] < 0.02) >= 0.95

@@ -7,16 +7,11 @@ from numpy.typing import NDArray
 
 from forecast_platform.models.sarima.compiled import compiled
 from forecast_platform.models.sarima.maximise import minimised
+from forecast_platform.models.sarima.order import RIDGE, ROUGHLY, WORTH
 from forecast_platform.models.sarima.problem import IMPOSSIBLE, Problem, evaluated, problem_of
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-# Partial autocorrelations at which an autoregressive and a moving-average root may cancel.
-_RIDGE = (-0.97, -0.9, -0.75, -0.5, -0.2, 0.2, 0.5, 0.75, 0.9, 0.97)
-_ROUGHLY = 30.0
-_WORTH = 0.5
-"""Log likelihood by which a mode may seem worse than the best and is looked at still."""
 
 
 @compiled
@@ -43,7 +38,7 @@ def other_modes(
         trial[i] = 0.0 if first <= i < second + width else free[i]
     level = evaluated(trial, problem, scratch, slopes)[0]
     for line in range(len(starts)):
-        r = _RIDGE[line]
+        r = RIDGE[line]
         step = min(1.5 * np.sqrt((1.0 - r * r) / problem.known), 0.5 * (1.0 - abs(r)))
         trial[second] = np.arctanh(r)
         trial[first] = np.arctanh(r + step)
@@ -73,13 +68,13 @@ def _visited(
     first = 0 if block == 0 else order[0] + order[2]
     second = first + (order[0] if block == 0 else order[3])
     width = order[2] if block == 0 else order[5]
-    starts = np.empty((len(_RIDGE), 3))
+    starts = np.empty((len(RIDGE), 3))
     trial, scratch, slopes = np.empty(size), np.empty(size), np.empty(len(problem.columns) - 1)
     other_modes(free, problem, first, second, width, starts)
     origin = free.copy()
     for _ in range(modes):
         line = int(np.argmin(starts[:, 0]))
-        if (starts[line, 0] - best) * problem.known * 0.5 > _WORTH:
+        if (starts[line, 0] - best) * problem.known * 0.5 > WORTH:
             break
         for i in range(size):
             trial[i] = 0.0 if first <= i < second + width else origin[i]
@@ -103,6 +98,7 @@ def estimated(
     iterations: int,
     tolerance: float,
     modes: int,
+    conditional: bool,
     free: Doubles,
     coefficients: Doubles,
     slopes: Doubles,
@@ -118,6 +114,7 @@ def estimated(
         iterations: Iterations at most.
         tolerance: Log likelihood that is not worth another step.
         modes: Other modes to climb in each block, 0 to search none.
+        conditional: Whether to minimise the conditional sum of squares instead.
         free: (N, K) filled with the free parameters.
         coefficients: (N, K) filled with (phi, theta, Phi, Theta).
         slopes: (N, k) filled with the slopes of the regressors.
@@ -127,7 +124,7 @@ def estimated(
     size = starts.shape[1]
     for row in range(len(values)):
         shared = regressors[row if len(regressors) > 1 else 0]
-        problem = problem_of(values[row], shared, order)
+        problem = problem_of(values[row], shared, order, conditional)
         figures[row] = np.nan
         figures[row, 2] = problem.known
         if problem.known <= size + len(shared) + 1:
@@ -144,9 +141,9 @@ def estimated(
         # Other modes are looked for roughly; the best of all is polished.
         for block in range(2):
             if modes and order[3 * block] > 0 and order[3 * block + 2] > 0:
-                minimised(free[row], problem, iterations, _ROUGHLY * tolerance)
+                minimised(free[row], problem, iterations, ROUGHLY * tolerance)
                 best = evaluated(free[row], problem, coefficients[row], slopes[row])[0]
-                _visited(free[row], best, problem, block, iterations, _ROUGHLY * tolerance, modes)
+                _visited(free[row], best, problem, block, iterations, ROUGHLY * tolerance, modes)
         figures[row, 3] = minimised(free[row], problem, iterations, tolerance)
         best, figures[row, 0] = evaluated(free[row], problem, coefficients[row], slopes[row])
         figures[row, 1] = -0.5 * problem.known * (best + np.log(2.0 * np.pi) + 1.0)

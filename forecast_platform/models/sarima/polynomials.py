@@ -21,16 +21,23 @@ _NO_VARIANCE = 1e-13
 
 
 @compiled
+def longest_autoregression(order: Ints) -> int:
+    """Longest lag of phi(B) Phi(B^s)."""
+    length: int = order[0] + order[6] * order[3]
+    return length
+
+
+@compiled
 def lags_of(order: Ints) -> int:
     """Length m of the state of the differenced process, at least 1."""
-    length: int = max(order[0] + order[6] * order[3], order[2] + order[6] * order[5], 1)
+    length: int = max(longest_autoregression(order), order[2] + order[6] * order[5], 1)
     return length
 
 
 @compiled
 def longest_lag(order: Ints) -> int:
     """Length of the state when differencing is part of the autoregression."""
-    undone = order[0] + order[6] * order[3] + order[1] + order[6] * order[4]
+    undone = longest_autoregression(order) + order[1] + order[6] * order[4]
     length: int = max(lags_of(order), undone)
     return length
 

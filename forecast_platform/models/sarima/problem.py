@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from forecast_platform.models.sarima.compiled import compiled
 from forecast_platform.models.sarima.kalman import continued, gram_with_gaps, start_of
-from forecast_platform.models.sarima.likelihood import gram_without_gaps, profiled
+from forecast_platform.models.sarima.likelihood import conditional_gram, gram_without_gaps, profiled
 from forecast_platform.models.sarima.polynomials import (
     constrained,
     differenced_polynomial,
     expanded,
     lags_of,
+    longest_autoregression,
     longest_lag,
     state_covariance,
 )
@@ -35,22 +36,24 @@ class Problem(NamedTuple):
     Attributes:
         columns: (c, n) series and regressors: differenced, or with gaps reduced for the filter.
         seen: (n,) whether the day is known.
-        known: Number of known days.
+        known: Number of known days that count.
         order: (p, d, q, P, D, Q, s).
+        conditional: Whether the sum of squares conditional on the first p + s P days is meant.
     """
 
     columns: Doubles
     seen: Flags
     known: int
     order: Ints
+    conditional: bool
 
 
 @compiled
-def problem_of(values: Doubles, regressors: Doubles, order: Ints) -> Problem:
+def problem_of(values: Doubles, regressors: Doubles, order: Ints, conditional: bool) -> Problem:
     """Reduce a series (n,) with regressors (k, n) to the form the likelihood needs.
 
     Days before the first and after the last known one are left out; a day without a value of some
-    regressor counts as unknown.
+    regressor counts as unknown. With gaps the likelihood is always exact.
     """
     n = len(values)
     c = len(regressors) + 1
@@ -88,7 +91,10 @@ def problem_of(values: Doubles, regressors: Doubles, order: Ints) -> Problem:
     known = 0
     for t in range(size):
         known += seen[t]
-    return Problem(columns, seen, known, order)
+    conditional = conditional and known == size
+    if conditional:
+        known = max(known - longest_autoregression(order), 0)
+    return Problem(columns, seen, known, order, conditional)
 
 
 @compiled
@@ -102,13 +108,16 @@ def evaluated(
     free: Doubles, problem: Problem, coefficients: Doubles, slopes: Doubles
 ) -> tuple[float, float]:
     """Deviance and variance; fills the coefficients and the slopes (c - 1,) of regressors."""
-    columns, seen, known, order = problem
+    columns, seen, known, order, conditional = problem
     m = lags_of(order)
     a, b = np.empty(m), np.empty(m)
     gram = np.empty((len(columns), len(columns)))
     constrained(free, order, coefficients)
     expanded(coefficients, order, a, b)
-    if known == len(seen):
+    if conditional:
+        conditional_gram(columns, coefficients, order, a, gram)
+        determinant = 0.0
+    elif known == len(seen):
         determinant = gram_without_gaps(columns, coefficients, order, a, b, gram)
     else:
         r = longest_lag(order)
