@@ -42,6 +42,8 @@ class Plan:
         fewest_batches: Steps per epoch at least.
         learning_rate: Highest rate, reached after the warm-up.
         weight_decay: Of AdamW (Loshchilov and Hutter 2019).
+        bfloat16: Whether matrix products and recurrent layers compute in bfloat16, weights and
+            losses staying in single precision; None: where the device has it in hardware.
     """
 
     epochs: int = 24
@@ -50,6 +52,7 @@ class Plan:
     fewest_batches: int = 16
     learning_rate: float = 6e-3
     weight_decay: float = 1e-3
+    bfloat16: bool | None = None
 
 
 @dataclass
@@ -66,6 +69,14 @@ class _Progress:
 def device() -> torch.device:
     """The device models train and predict on: the first GPU if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def has_bfloat16(where: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 in hardware; a CPU without would only emulate it."""
+    if where.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 @contextmanager
@@ -110,9 +121,7 @@ def train(
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, plan.learning_rate, total_steps=plan.epochs * batches, pct_start=WARM_UP
-    )
+    schedule = _schedule(optimiser, plan, plan.epochs * batches)
     held_out = inputs.held_out(horizon)
     at = _Progress()
     parts: dict[str, Any] = {"network": network, "optimiser": optimiser, "schedule": schedule}
@@ -132,6 +141,15 @@ def train(
         network.load_state_dict(at.best)
 
 
+def _schedule(
+    optimiser: torch.optim.Optimizer, plan: Plan, steps: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """Up to the highest rate over the warm-up, then down along a cosine (Smith and Topin 2019)."""
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, plan.learning_rate, total_steps=steps, pct_start=WARM_UP
+    )
+
+
 def _epoch(
     network: Network,
     inputs: Inputs,
@@ -142,6 +160,7 @@ def _epoch(
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> None:
     network.train()
+    reduced = has_bfloat16(inputs.device) if plan.bfloat16 is None else plan.bfloat16
     series, column = inputs.sample(rng, batches * plan.batch, inputs.horizon)
     hidden = rng.random(len(series)) < FORGET_SERIES
     for start in range(0, len(series), plan.batch):
@@ -149,7 +168,7 @@ def _epoch(
         window = inputs.window(series[part], column[part], hide=hidden[part])
         target = inputs.targets(series[part], column[part])
         optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(inputs.device.type, torch.bfloat16, inputs.device.type == "cuda"):
+        with torch.autocast(inputs.device.type, torch.bfloat16, reduced):
             value = network.loss(inputs, window, target)
         value.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -180,9 +199,15 @@ def _mean_weights(epochs: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.stack([one[name] for one in epochs]).mean(dim=0) for name in epochs[0]}
 
 
+def _torch_rng() -> list[Tensor]:
+    """State of the random numbers on the CPU and, where dropout is drawn there, on the GPU."""
+    gpu = [torch.cuda.get_rng_state()] if torch.cuda.is_available() else []
+    return [torch.get_rng_state(), *gpu]
+
+
 def _keep(path: Path, parts: dict[str, Any], rng: np.random.Generator, at: _Progress) -> None:
     state = {name: part.state_dict() for name, part in parts.items()}
-    state |= {"at": vars(at), "rng": rng.bit_generator.state, "torch": torch.get_rng_state()}
+    state |= {"at": vars(at), "rng": rng.bit_generator.state, "torch": _torch_rng()}
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = path.with_suffix(".part")
     torch.save(state, whole)
@@ -194,5 +219,7 @@ def _restore(path: Path, parts: dict[str, Any], rng: np.random.Generator) -> _Pr
     for name, part in parts.items():
         part.load_state_dict(state[name])
     rng.bit_generator.state = state["rng"]
-    torch.set_rng_state(state["torch"])
+    torch.set_rng_state(state["torch"][0])
+    if len(state["torch"]) > 1:
+        torch.cuda.set_rng_state(state["torch"][1])
     return _Progress(**state["at"])

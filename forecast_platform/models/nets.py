@@ -6,13 +6,13 @@ one; on a CPU training and forecasts repeat bit for bit.
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import torch
@@ -28,7 +28,9 @@ from forecast_platform.models.base import (
     WindowForecaster,
     on_offer,
 )
+from forecast_platform.models.compress import narrowed, packed, unpacked
 from forecast_platform.models.drivers import LEVEL, Parts
+from forecast_platform.models.net_answers import answer, sample_paths
 from forecast_platform.models.net_data import CONTEXT, FIRST_CONTEXT, Inputs, Schema
 from forecast_platform.models.net_training import Plan, device, one_thread, train
 from forecast_platform.models.networks import TWEEDIE_POWER, Architecture, Cell, Network
@@ -39,12 +41,8 @@ if TYPE_CHECKING:
 
 HORIZON = 28
 MIN_DAYS = FIRST_CONTEXT + 2 * HORIZON
-
-BLOCK = 128
-"""Series answered at once on a CPU."""
-
-Index = NDArray[np.intp]
-Answer = tuple[Floats, Floats, Floats]
+FINE_TUNING = 1 / 3
+"""Share of epochs and of the learning rate with which a pruned network is trained on."""
 
 
 class Net(WindowForecaster):
@@ -73,6 +71,7 @@ class Net(WindowForecaster):
         """Folder of checkpoints, from which an interrupted `fit` goes on."""
         self._schema: Schema | None = None
         self._networks: list[Network] = []
+        self._packed: list[dict[str, torch.Tensor]] = []
         self._unlearnable: str | None = None
         self._variance = 1.0
         self._fallback = SeasonalNaive()
@@ -84,7 +83,7 @@ class Net(WindowForecaster):
     def _fit(self, panel: Panel, seed: int, progress: Progress | None) -> None:
         self._fallback.fit(panel, seed=seed)
         self._schema = Schema.of(panel)
-        self._networks, self._unlearnable = [], None
+        self._networks, self._packed, self._unlearnable = [], [], None
         inputs = Inputs(panel, self._schema, HORIZON, device())
         if panel.n_days < MIN_DAYS:
             self._unlearnable = f"{panel.n_days} days of history, at least {MIN_DAYS} are needed"
@@ -98,17 +97,48 @@ class Net(WindowForecaster):
         ]
         self._learn_errors(inputs)
 
-    def _trained(self, inputs: Inputs, seed: int, progress: Progress | None) -> Network:
+    def _trained(
+        self,
+        inputs: Inputs,
+        seed: int,
+        progress: Progress | None = None,
+        start: Network | None = None,
+    ) -> Network:
+        """A network trained from random weights, or trained on a little from those of `start`."""
         gpus = [torch.cuda.current_device()] if inputs.device.type == "cuda" else []
+        share = FINE_TUNING if start else 1.0
+        epochs = max(1, round(self.plan.epochs * self.effort * share))
+        plan = replace(self.plan, epochs=epochs, learning_rate=self.plan.learning_rate * share)
         with torch.random.fork_rng(gpus), one_thread():
             torch.manual_seed(seed)
-            network = Network(inputs.schema, self.architecture).to(inputs.device)
-            checkpoint = self.checkpoints / f"seed{seed}.pt" if self.checkpoints else None
-            rng = np.random.default_rng(seed)
-            epochs = max(1, round(self.plan.epochs * self.effort))
-            plan = replace(self.plan, epochs=epochs)
-            train(network, inputs, rng, plan, progress, checkpoint)
+            network = start or Network(inputs.schema, self.architecture).to(inputs.device)
+            folder = None if start else self.checkpoints
+            checkpoint = folder / f"seed{seed}.pt" if folder else None
+            train(network, inputs, np.random.default_rng(seed), plan, progress, checkpoint)
         return network
+
+    def compressed(self, keep: float = 0.5, panel: Panel | None = None, seed: int = 0) -> Self:
+        """A smaller copy for serving: fewer hidden units, weights of 8 bits.
+
+        Args:
+            keep: Share of hidden units that stay; 1 for all.
+            panel: History to train the pruned networks on with; without it they stay as cut.
+            seed: Of that training.
+        """
+        small = copy.deepcopy(self)
+        if not self._networks or self._schema is None:
+            return small
+        small._networks = [narrowed(one, self._schema, keep) for one in self._networks]
+        small.architecture = small._networks[0].architecture
+        if panel is not None and keep < 1:
+            inputs = Inputs(panel, self._schema, HORIZON, device())
+            for member, network in enumerate(small._networks):
+                small._trained(inputs, seed + member, start=network)
+            small._learn_errors(inputs)
+        small._packed = [packed(network.state_dict()) for network in small._networks]
+        for network, held in zip(small._networks, small._packed, strict=True):
+            network.load_state_dict(unpacked(held))
+        return small
 
     def _learn_errors(self, inputs: Inputs) -> None:
         """Lag-1 autocorrelation and, for the Tweedie head, the variance, on the days held out."""
@@ -145,6 +175,25 @@ class Net(WindowForecaster):
         reasons[:, self.rows_of(panel) < 0] = NOT_TRAINED
         return mean, quantiles, reasons
 
+    def sample_paths(
+        self, panel: Panel, origin: dt.date, n: int, seed: int = 0
+    ) -> NDArray[np.float32]:
+        """Draw (N, n, 28) sample paths from an origin, units per day.
+
+        With the decoder "own_samples" each path goes from day to day on what it drew itself; else,
+        and for the head "tweedie", it is drawn from the forecast's quantiles (`Forecast.paths`).
+        The same seed gives the same paths; series share their random levels.
+        """
+        unrolls = self.architecture.decoder == "own_samples" and self.architecture.head != "tweedie"
+        if not (unrolls and self._networks and self._schema):
+            return self.predict(panel, [origin], HORIZON).paths(0, n, seed)
+        inputs = Inputs(panel, self._schema, HORIZON, device())
+        series = np.flatnonzero(on_offer(panel, [origin])[0])
+        column = np.full(len(series), panel.column_of(origin))
+        paths = np.zeros((panel.n_series, n, HORIZON), dtype=np.float32)
+        paths[series] = sample_paths(self._networks, inputs, series, column, n, seed)
+        return paths
+
     def _drivers(self, panel: Panel, origin: dt.date, horizon: int) -> Parts:
         from forecast_platform.models.attributions import attributed
 
@@ -175,9 +224,10 @@ class Net(WindowForecaster):
         }
         (folder / "schema.json").write_text(json.dumps(shape))
         self._fallback.save(folder / "fallback")
-        for member, network in enumerate(self._networks):
-            state = {name: value.cpu() for name, value in network.state_dict().items()}
-            torch.save(state, folder / f"weights{member}.pt")
+        states = self._packed or [network.state_dict() for network in self._networks]
+        for member, state in enumerate(states):
+            held = {name: value.cpu() for name, value in state.items()}
+            torch.save(held, folder / f"weights{member}.pt")
 
     def _load(self, folder: Path) -> None:
         shape = json.loads((folder / "schema.json").read_text())
@@ -185,11 +235,14 @@ class Net(WindowForecaster):
         self._variance = shape["variance"]
         self.architecture = Architecture(**shape["architecture"])
         self._fallback.load(folder / "fallback")
-        self._networks = []
+        self._networks, self._packed = [], []
         for path in sorted(folder.glob("weights*.pt")):
             network = Network(self._schema, self.architecture).to(device())
-            network.load_state_dict(torch.load(path, weights_only=True, map_location=device()))
+            held = torch.load(path, weights_only=True, map_location=device())
+            network.load_state_dict(unpacked(held))
             self._networks.append(network)
+            if held.keys() != network.state_dict().keys():
+                self._packed.append(held)
         self.seeds = len(self._networks)
 
 
@@ -219,34 +272,3 @@ class Dnn(Net):
 
     name = "dnn"
     cell = "dnn"
-
-
-def answer(networks: Sequence[Network], inputs: Inputs, series: Index, column: Index) -> Answer:
-    """The networks' average: mean (B, H), units per day; the head's other values; scale (B, 1).
-
-    Quantiles (B, H, Q) come in units per day, a dispersion (B, H, 1) as it is. On a CPU in blocks
-    of one shape, side by side: a sum in a matrix product can depend on the shape, and a forecast
-    must not depend on how many series were asked for with it.
-    """
-    size = BLOCK if inputs.device.type == "cpu" else max(1, len(series))
-    blocks = max(1, -(-len(series) // size))
-    padded = np.resize(series, blocks * size) if len(series) else np.zeros(size, dtype=np.intp)
-    columns = np.resize(column, blocks * size) if len(series) else np.zeros(size, dtype=np.intp)
-    cores = torch.get_num_threads()
-    in_units = networks[0].architecture.head == "quantiles"
-
-    @torch.no_grad()
-    def block(at: int) -> tuple[Floats, ...]:
-        window = inputs.window(padded[at : at + size], columns[at : at + size])
-        means, others = zip(*(network(window) for network in networks), strict=True)
-        mean, other = torch.stack(means).mean(dim=0), torch.stack(others).mean(dim=0)
-        scale = window.scale
-        units = mean * scale, other * scale[..., None] if in_units else other, scale
-        return tuple(part.float().cpu().numpy() for part in units)
-
-    for network in networks:
-        network.eval()
-    with one_thread(), ThreadPoolExecutor(cores) as pool:
-        parts = list(pool.map(block, range(0, len(padded), size)))
-    mean, others, scale = (np.concatenate(part)[: len(series)] for part in zip(*parts, strict=True))
-    return mean, others, scale
