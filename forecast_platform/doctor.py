@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
+from forecast_platform.databases import masked_address, server_version
 from forecast_platform.errors import PlatformError
 from forecast_platform.home import Home
 from forecast_platform.settings import Settings
@@ -78,6 +79,10 @@ def _home(settings: Settings) -> Iterator[Finding]:
 
 
 def _databases(settings: Settings) -> Iterator[Finding]:
+    if settings.database_url:
+        version = server_version(settings)
+        yield Finding("database", True, f"Postgres {version} at {masked_address(settings)}")
+        return
     files = {
         "Dagster database": settings.dagster_home / "history" / "runs" / "index.db",
         "MLflow database": settings.mlflow_home / "mlflow.db",

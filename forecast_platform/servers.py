@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from forecast_platform.databases import mlflow_address
 from forecast_platform.defs.instance import prepare
 from forecast_platform.errors import ConfigurationError
 from forecast_platform.settings import Settings
@@ -23,7 +24,6 @@ _POLL_SECONDS = 1.0
 
 def commands(settings: Settings, port: int, mlflow_port: int) -> dict[str, list[str]]:
     """Command line of each process by name."""
-    database = settings.mlflow_home / "mlflow.db"
     return {
         "Dagster UI": [
             _program("dagster-webserver"), "--workspace", str(WORKSPACE),
@@ -32,7 +32,7 @@ def commands(settings: Settings, port: int, mlflow_port: int) -> dict[str, list[
         "Dagster daemon": [_program("dagster-daemon"), "run", "--workspace", str(WORKSPACE)],
         "MLflow UI": [
             _program("mlflow"), "server", "--host", _ADDRESS, "--port", str(mlflow_port),
-            "--workers", "1", "--backend-store-uri", f"sqlite:///{database}",
+            "--workers", "1",
         ],
     }  # fmt: skip
 
@@ -48,7 +48,11 @@ def serve(settings: Settings, port: int, mlflow_port: int, say: Callable[[str], 
     prepare(settings)
     settings.mlflow_home.mkdir(parents=True, exist_ok=True)
     # Warnings are for those who write the code; the children's logs are for those who run it.
-    os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONWARNINGS": "ignore"}
+    # The address of the database goes by environment: a command line is for all to see.
+    os.environ |= {
+        "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONWARNINGS": "ignore",
+        "MLFLOW_BACKEND_STORE_URI": mlflow_address(settings),
+    }  # fmt: skip
     logs = settings.home / "logs"
     logs.mkdir(exist_ok=True)
     running: list[subprocess.Popen[bytes]] = []

@@ -9,31 +9,39 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from dagster import DagsterEventType, EventLogEntry
-from dagster._core.events import ASSET_EVENTS, AssetMaterializationPlannedData
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster import EventLogEntry
+from dagster._core.events import ASSET_EVENTS
 from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._serdes import ConfigurableClassData, serialize_value
+from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine
 from sqlalchemy.event import listen
+
+from forecast_platform.defs.planned_ranges import PlannedRanges
 
 _KEPT_OPEN = 8
 """Databases of runs whose engine is kept; the rest are few and rarely asked."""
 
 
-class BatchSqliteEventLogStorage(SqliteEventLogStorage):
-    """Dagster's SQLite event log; asset events of a batch share two transactions."""
+class _Batch(threading.local):
+    """The open transactions of the batch that a thread is storing, by database; else None."""
+
+    transactions: dict[str, Connection] | None = None
+
+
+class BatchSqliteEventLogStorage(PlannedRanges, SqliteEventLogStorage):
+    """Dagster's SQLite event log; the events of a batch share one transaction per database."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: dict[str, Engine] = {}
+        self._batch = _Batch()
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -43,18 +51,17 @@ class BatchSqliteEventLogStorage(SqliteEventLogStorage):
         """Build the storage from `dagster.yaml`."""
         return cls(inst_data=inst_data, **config_value)
 
-    @property
-    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
-        """A range of partitions is planned by one event; the index still gets a row for each."""
-        return True
-
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
         """As Dagster's own, which makes an engine and opens the database every time."""
-        with self._db_lock:
-            engine = self._engines.get(shard) or self._open(shard)
-            with engine.begin() as connection:
-                yield connection
+        if self._batch.transactions is not None:
+            yield self._batch.transactions[shard]
+            return
+        with self._db_lock, self._engine(shard).begin() as connection:
+            yield connection
+
+    def _engine(self, shard: str) -> Engine:
+        return self._engines.get(shard) or self._open(shard)
 
     def _open(self, shard: str) -> Engine:
         # The log of a run is closed after each use: the run's page watches the file, which SQLite
@@ -80,15 +87,19 @@ class BatchSqliteEventLogStorage(SqliteEventLogStorage):
             engine.dispose()
         self._engines.clear()
 
-    def store_event(self, event: EventLogEntry) -> None:
-        """Store one event."""
-        if event.dagster_event and event.dagster_event.partitions_subset:
-            self._store_planned_range(event)
-        else:
-            super().store_event(event)
-
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events in order; asset events also in the index that spans runs."""
+        shards = [*dict.fromkeys(event.run_id for event in events), INDEX_SHARD_NAME]
+        with self._db_lock, ExitStack() as opened:
+            self._batch.transactions = {
+                shard: opened.enter_context(self._engine(shard).begin()) for shard in shards
+            }
+            try:
+                self._store_batch(events)
+            finally:
+                self._batch.transactions = None
+
+    def _store_batch(self, events: Sequence[EventLogEntry]) -> None:
         by_run: dict[str, list[EventLogEntry]] = defaultdict(list)
         for event in events:
             planned_range = event.dagster_event and event.dagster_event.partitions_subset
@@ -138,52 +149,6 @@ class BatchSqliteEventLogStorage(SqliteEventLogStorage):
                 "event": text.replace(moment, f'"timestamp": {event.timestamp!r}'),
             })  # fmt: skip
         return rows
-
-    def _store_planned_range(self, event: EventLogEntry) -> None:
-        """One row in the run's log; in the index the row of every partition, as the UI asks it."""
-        planned = event.get_dagster_event()
-        assert planned.partitions_subset is not None
-        days = list(planned.partitions_subset.get_partition_keys())
-        if planned.asset_key is None or not days:
-            super().store_event(event)
-            return
-        one = AssetMaterializationPlannedData(planned.asset_key, partition=days[0])
-        first = event._replace(dagster_event=planned._replace(event_specific_data=one))
-        row = self._event_to_row(first)
-        mark = json.dumps(days[0])
-        rows = [
-            {**row, "partition": day, "event": row["event"].replace(mark, json.dumps(day))}
-            for day in days
-        ]
-        insert = SqlEventLogStorageTable.insert()
-        with self.run_connection(event.run_id) as connection:
-            connection.execute(insert, [self._event_to_row(event)])
-        with self.index_transaction() as connection:
-            returning = insert.returning(SqlEventLogStorageTable.c.id)
-            newest: int = max(connection.execute(returning, rows).scalars())
-            self._store_asset_event(connection, first, newest)
-
-    def _store_asset_check_evaluation_planned(
-        self, event: EventLogEntry, event_id: int | None
-    ) -> None:
-        """As Dagster's own, which serialises the same event for every partition."""
-        assert event.dagster_event_type is DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
-        planned: Any = event.get_dagster_event().event_specific_data
-        subset = planned.partitions_subset
-        row = {
-            "asset_key": planned.asset_key.to_string(),
-            "check_name": planned.check_name,
-            "run_id": event.run_id,
-            "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
-            "evaluation_event": serialize_value(event),
-            "evaluation_event_timestamp": self._event_to_row(event)["timestamp"],
-            "evaluation_event_storage_id": event_id,
-        }
-        rows = [
-            {**row, "partition": day} for day in (subset.get_partition_keys() if subset else [None])
-        ]
-        with self.index_connection() as connection:
-            connection.execute(AssetCheckExecutionsTable.insert(), rows)
 
 
 def _commit_without_waiting(connection: sqlite3.Connection, _: object) -> None:

@@ -13,12 +13,14 @@ import dagster as dg
 import yaml
 
 from forecast_platform import errors
+from forecast_platform.databases import make_schemas, postgres_address
 from forecast_platform.errors import PlatformError
 from forecast_platform.settings import Settings
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 _PROCESS = "forecast_platform/process"
+_DATABASE = "DAGSTER_DATABASE_URL"
 _EVENTS_PER_BATCH = "1000"
 _SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
 """The event log has every line; a person's terminal shows progress instead."""
@@ -28,15 +30,27 @@ _OWN_ERRORS = {name for name in vars(errors) if name.endswith("Error")}
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
-    """The content of `dagster.yaml` for an embedded home."""
+    """The content of `dagster.yaml`; it names the database by an environment variable."""
+    if settings.database_url:
+        address = {"postgres_url": {"env": _DATABASE}}
+        storage = {
+            "run_storage": _stored("dagster_postgres", "PostgresRunStorage", address),
+            "schedule_storage": _stored("dagster_postgres", "PostgresScheduleStorage", address),
+            "event_log_storage": _stored(
+                "forecast_platform.defs.event_log_postgres", "BatchPostgresEventLogStorage", address
+            ),
+        }
+    else:
+        folder = {"base_dir": str(settings.dagster_home / "history" / "runs")}
+        storage = {
+            "event_log_storage": _stored(
+                "forecast_platform.defs.event_log", "BatchSqliteEventLogStorage", folder
+            )
+        }
     return {
+        **storage,
         "telemetry": {"enabled": False},
         "nux": {"enabled": False},
-        "event_log_storage": {
-            "module": "forecast_platform.defs.event_log",
-            "class": "BatchSqliteEventLogStorage",
-            "config": {"base_dir": str(settings.dagster_home / "history" / "runs")},
-        },
         "concurrency": {"runs": {"max_concurrent_runs": 2}, "pools": {"default_limit": 1}},
         "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 60},
         "retention": {
@@ -46,6 +60,10 @@ def configuration(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _stored(module: str, name: str, config: dict[str, Any]) -> dict[str, Any]:
+    return {"module": module, "class": name, "config": config}
+
+
 def prepare(settings: Settings) -> None:
     """Write `dagster.yaml` and point this process and its children at the instance."""
     folder = settings.dagster_home
@@ -53,6 +71,9 @@ def prepare(settings: Settings) -> None:
     settings.landing.mkdir(parents=True, exist_ok=True)
     (folder / "dagster.yaml").write_text(yaml.safe_dump(configuration(settings)))
     os.environ["DAGSTER_HOME"] = str(folder)
+    if address := postgres_address(settings, "dagster"):
+        make_schemas(settings)
+        os.environ[_DATABASE] = address
     os.environ["DAGSTER_EVENT_BATCH_SIZE"] = _EVENTS_PER_BATCH
     os.environ["FORECAST_PLATFORM_HOME"] = str(settings.home)
 
