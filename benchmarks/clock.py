@@ -38,6 +38,7 @@ PARTS = {
         "lake:Lake.replace_days",
         "lake:Lake.replace_all",
         "lake:Lake.replace_files",
+        "home:Making.publish",
     ),
     "lake reads": ("home:Home.read",),
     "what is stale": (

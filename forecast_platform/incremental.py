@@ -14,7 +14,7 @@ Two kinds of tables differ in what staleness means:
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -44,17 +44,30 @@ class State:
 
     Args:
         current: `Ledger.current()`.
+        before: An older state, of which tables published no more since then are taken over.
     """
 
-    def __init__(self, current: pl.DataFrame) -> None:
-        self._tables: dict[str, _Days] = {}
-        for (table,), rows in current.sort("day").group_by("table", maintain_order=True):
+    def __init__(self, current: pl.DataFrame, before: State | None = None) -> None:
+        marks = current.group_by("table").agg(pl.len(), pl.col("sequence").sum()).rows()
+        self._published: dict[str, tuple[int, int]] = {
+            table: (days, sequences) for table, days, sequences in marks
+        }
+        self._tables = before._unchanged(self._published) if before else {}
+        changed = current.filter(~pl.col("table").is_in([*self._tables])).sort("day")
+        for (table,), rows in changed.group_by("table", maintain_order=True):
             days = rows["day"].to_list()
             self._tables[str(table)] = _Days(
                 ordinals=np.array([day.toordinal() for day in days], dtype=np.int64),
                 content=rows["content"].to_numpy().view(np.uint64),
                 inputs=dict(zip(days, rows["inputs"].to_list(), strict=True)),
             )
+
+    def _unchanged(self, published: Mapping[str, object]) -> dict[str, _Days]:
+        return {
+            table: days
+            for table, days in self._tables.items()
+            if self._published[table] == published.get(table)
+        }
 
     def days(self, table: str) -> list[dt.date]:
         """Days published, in order; empty for a table never written."""

@@ -52,8 +52,12 @@ class Book:
         return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
     @property
+    def current(self) -> pl.DataFrame:
+        return self.history.unique(["table", "day"], keep="last", maintain_order=True)
+
+    @property
     def state(self) -> State:
-        return State(self.history.unique(["table", "day"], keep="last", maintain_order=True))
+        return State(self.current)
 
     def make(self, launch: Launch, *, unchanged: bool = False) -> None:
         """Publish the tables of a launch; contents follow the inputs, or stay as they were."""
@@ -80,6 +84,35 @@ class Book:
                 self.make(launch)
             made += launches
         return made
+
+
+_PUBLICATIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["raw_sales", "raw_prices", "validated_sales", "clean_demand"]),
+        st.dictionaries(st.integers(0, 6).map(day), st.integers(0, 3), min_size=1),
+    ),
+    max_size=8,
+)
+
+
+@given(publications=_PUBLICATIONS)
+@settings(max_examples=50, deadline=None)
+def test_a_state_that_takes_over_an_older_one_answers_as_one_read_anew(
+    publications: list[tuple[str, dict[dt.date, int]]],
+) -> None:
+    book = Book()
+    grown = book.state
+    for table, contents in publications:
+        book.publish(table, contents)
+        anew = book.state
+        grown = State(book.current, grown)
+        assert grown.span() == anew.span()
+        for node in NODES:
+            days = [day(n) for n in range(8)]
+            assert grown.days(node.table) == anew.days(node.table)
+            assert grown.held(node.table) == anew.held(node.table)
+            assert grown.inputs(node, days) == anew.inputs(node, days)
+            assert grown.stale(node, days) == anew.stale(node, days)
 
 
 @pytest.fixture
@@ -207,6 +240,14 @@ def test_a_new_model_makes_only_the_newest_forecast_stale(book: Book) -> None:
     assert stale_days(NODES, book.state) == {
         "forecasts": [day(29)], "replenishment_plan": [day(29)]
     }  # fmt: skip
+
+
+def test_a_new_choice_of_policy_makes_only_the_newest_plan_stale(book: Book) -> None:
+    book.publish("policy_choice", {last_cutoff(day(29)): 2})
+    assert stale_days(NODES, book.state) == {"replenishment_plan": [day(29)]}
+    book.follow()
+    book.publish("policy_choice", {last_cutoff(day(29)) + 7 * ONE_DAY: 3})
+    assert stale_days(NODES, book.state) == {}
 
 
 def test_a_model_of_a_later_cutoff_changes_no_forecast(book: Book) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,6 +14,9 @@ from deltalake import ColumnProperties, DeltaTable, Schema, WriterProperties, wr
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from forecast_platform.errors import LakeError
+
+Span = tuple[dt.date, dt.date]
+"""First and last of consecutive days."""
 
 _ATTEMPTS = 12
 _CONFIGURATION = {
@@ -61,17 +65,48 @@ def append(path: Path, frame: pl.DataFrame) -> None:
 
 def overwrite(path: Path, frame: pl.DataFrame, predicate: str | None) -> None:
     """Replace the rows that meet `predicate` (all rows if None) by `frame`, in one commit."""
+    _commit(path, lambda: _overwrite(DeltaTable(str(path)), frame, predicate))
+
+
+def replace_days(path: Path, frame: pl.DataFrame, column: str, spans: Sequence[Span]) -> None:
+    """Replace the rows whose `column` lies in one of the spans by `frame`, in one commit.
+
+    Where no file can hold such a row, none is rewritten: rows of a new day are only added.
+    """
+    predicate = " OR ".join(
+        f"({column} >= '{first}' AND {column} <= '{last}')" for first, last in spans
+    )
 
     def write() -> None:
-        if frame.is_empty():
-            DeltaTable(str(path)).delete(predicate)
-        else:
+        table = DeltaTable(str(path))
+        if _may_hold(table, column, spans):
+            _overwrite(table, frame, predicate)
+        elif not frame.is_empty():
             write_deltalake(
-                str(path), frame.to_arrow(), mode="overwrite", predicate=predicate,
-                writer_properties=_properties(frame),
-            )  # fmt: skip
+                table, frame.to_arrow(), mode="append", writer_properties=_properties(frame)
+            )
 
     _commit(path, write)
+
+
+def _overwrite(table: DeltaTable, frame: pl.DataFrame, predicate: str | None) -> None:
+    if frame.is_empty():
+        table.delete(predicate)
+    else:
+        write_deltalake(
+            table, frame.to_arrow(), mode="overwrite", predicate=predicate,
+            writer_properties=_properties(frame),
+        )  # fmt: skip
+
+
+def _may_hold(table: DeltaTable, column: str, spans: Sequence[Span]) -> bool:
+    """Whether rows may lie in one of these spans of a date column, by the files' statistics."""
+    files = pl.DataFrame(table.get_add_actions(flatten=True))
+    least, most = f"min.{column}", f"max.{column}"
+    if files.is_empty() or least not in files.columns:
+        return not files.is_empty()
+    beyond = [(pl.col(least) > last) | (pl.col(most) < first) for first, last in spans]
+    return not files.select(pl.all_horizontal(beyond).fill_null(False).all()).item()
 
 
 def scan(path: Path) -> pl.LazyFrame:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -38,11 +39,19 @@ class Ledger:
         self._path = root / "_ledger"
         self._read: tuple[str, pl.DataFrame] | None = None
 
-    def append(self, table: str, entries: pl.DataFrame) -> None:
-        """Record publications of `table`: columns day, content, inputs (null: nothing), rows."""
-        rows = entries.with_columns(
-            table=pl.lit(table), sequence=pl.lit(time.time_ns() // 1000, dtype=pl.Int64)
-        ).select(pl.col(n).cast(d) for n, d in SCHEMA.items())
+    def append(self, entries: Sequence[tuple[str, pl.DataFrame]]) -> None:
+        """Record publications in one commit, in their order: of two of a day the later counts.
+
+        Args:
+            entries: Table, and its columns day, content, inputs (null: nothing) and rows.
+        """
+        now = time.time_ns() // 1000
+        rows = pl.concat(
+            days.with_columns(table=pl.lit(table), sequence=pl.lit(sequence)).select(
+                pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()
+            )
+            for sequence, (table, days) in enumerate(entries, start=now)
+        )
         delta.append(self._path, rows)
         commit = delta.newest_commit(self._path)
         # One commit since the last reading is this one: nothing else needs to be read.

@@ -10,7 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -24,7 +25,7 @@ from forecast_platform.lake.days import spans
 from forecast_platform.lake.ledger import WHOLE, Ledger
 from forecast_platform.lake.schema import MONTH, conform, month_of, polars_schema
 
-LAYOUT = 2
+LAYOUT = 3
 """Version of the folder layout; raised when an older home can no longer be read."""
 
 
@@ -41,6 +42,8 @@ class Lake:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.ledger = Ledger(root)
+        self._locks: dict[str, FileLock] = {}
+        self._publication: _Publication | None = None
         _check_layout(root)
 
     def path(self, table: Table) -> Path:
@@ -78,6 +81,22 @@ class Lake:
         path = self.path(table)
         return int(DeltaTable(str(path)).version()) if delta.exists(path) else -1
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Record the tables written inside at once, in one commit of the ledger.
+
+        They stay locked until then, so that the ledger tells of what they hold. After an error or
+        a kill all of them keep their older fingerprints and are made again.
+        """
+        with ExitStack() as locks:
+            self._publication = _Publication(locks)
+            try:
+                yield
+                if self._publication.entries:
+                    self.ledger.append(self._publication.entries)
+            finally:
+                self._publication = None
+
     def replace_days(
         self,
         table: Table,
@@ -108,9 +127,8 @@ class Lake:
             )
         self.ensure(table)
         with self._lock(table):
-            predicate = _spans_predicate(table.day, days)
-            delta.overwrite(self.path(table), _stored(rows, table), predicate)
-            self.ledger.append(table.name, _fingerprints(rows, table, days, inputs))
+            delta.replace_days(self.path(table), _stored(rows, table), table.day, spans(days))
+            self._record(table, _fingerprints(rows, table, days, inputs))
 
     def replace_all(self, table: Table, frame: pl.DataFrame, inputs: int | None = None) -> None:
         """Replace a whole table, in one commit."""
@@ -118,7 +136,7 @@ class Lake:
         self.ensure(table)
         with self._lock(table):
             delta.overwrite(self.path(table), _stored(rows, table), None)
-            self.ledger.append(table.name, _whole_fingerprint(rows, inputs))
+            self._record(table, _whole_fingerprint(rows, inputs))
 
     def replace_files(
         self,
@@ -146,9 +164,9 @@ class Lake:
                 delta.append(self.path(table), _stored(rows, table))
             now = pl.concat([others, rows])
             if days is None:
-                self.ledger.append(table.name, _whole_fingerprint(now, None))
+                self._record(table, _whole_fingerprint(now, None))
             elif days:
-                self.ledger.append(table.name, _fingerprints(now, table, days, None))
+                self._record(table, _fingerprints(now, table, days, None))
 
     def maintain(self) -> list[str]:
         """Compact and vacuum every table; returns their names."""
@@ -170,12 +188,32 @@ class Lake:
     def _holds(self, table: Table, files: Sequence[str]) -> bool:
         return not self.scan(table).filter(pl.col("file").is_in(files)).head(1).collect().is_empty()
 
+    def _record(self, table: Table, entries: pl.DataFrame) -> None:
+        if self._publication is None:
+            self.ledger.append([(table.name, entries)])
+        else:
+            self._publication.entries.append((table.name, entries))
+
     @contextmanager
     def _lock(self, table: Table) -> Iterator[None]:
         folder = self.root / "_locks"
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{table.name}.lock"):
+        # One object per table: it may be taken again by the thread that holds it.
+        lock = self._locks.setdefault(table.name, FileLock(folder / f"{table.name}.lock"))
+        if self._publication is not None:
+            self._publication.locks.enter_context(lock)
             yield
+        else:
+            with lock:
+                yield
+
+
+@dataclass(frozen=True)
+class _Publication:
+    """Tables that are recorded together: their locks, and what the ledger will say of them."""
+
+    locks: ExitStack
+    entries: list[tuple[str, pl.DataFrame]] = field(default_factory=list)
 
 
 def _check_layout(root: Path) -> None:
@@ -209,10 +247,6 @@ def _stored(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
     # Written out once per day: text of every row takes longer.
     months = rows.select(table.day).unique().with_columns(month_of(pl.col(table.day)))
     return rows.join(months, on=table.day, how="left", nulls_equal=True, maintain_order="left")
-
-
-def _spans_predicate(day: str, days: Sequence[dt.date]) -> str:
-    return " OR ".join(f"({day} >= '{first}' AND {day} <= '{last}')" for first, last in spans(days))
 
 
 def _fingerprints(

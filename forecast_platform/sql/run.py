@@ -20,6 +20,9 @@ from forecast_platform.sql.project import SqlProject
 if TYPE_CHECKING:
     import duckdb
 
+_IDENTIFIERS = ("item_id", "location_id")
+"""Columns by which the models join and sort."""
+
 
 def run(
     project: SqlProject,
@@ -61,9 +64,7 @@ def run(
     with duckdb.connect(config={} if threads is None else {"threads": threads}) as connection:
         # Rows are sorted at the end, so DuckDB need not keep their order on the way.
         connection.execute("set preserve_insertion_order = false")
-        for name, columns in project.sources.items():
-            frame = sources.get(name, polars_schema(tables()[name]).to_frame())
-            connection.register(name, frame.select(columns))
+        _hand_over(connection, project, sources)
         for name in wanted:
             spec = project.models[name]
             sql = project.render(name, first=first, last=last, variables=_fill_strategies())
@@ -76,6 +77,35 @@ def run(
     return built
 
 
+def _hand_over(
+    connection: duckdb.DuckDBPyConnection,
+    project: SqlProject,
+    sources: Mapping[str, pl.DataFrame],
+) -> None:
+    """Make the sources known, their identifiers numbered in order of their text.
+
+    DuckDB shows an enumerated identifier as its text, but joins and sorts it by the number, which
+    takes two thirds of the time.
+    """
+    frames = {
+        name: sources.get(name, polars_schema(tables()[name]).to_frame()).select(columns)
+        for name, columns in project.sources.items()
+    }
+    for column in _IDENTIFIERS:
+        distinct = [f[column].unique() for f in frames.values() if column in f.columns]
+        known = pl.concat(distinct).unique().drop_nulls().sort()
+        connection.register(f"known_{column}", known.to_frame())
+        # An enumeration of nothing is none.
+        spare = "" if known.len() else "union all select ''"
+        connection.execute(
+            f"create type {column} as enum (select {column} from known_{column} {spare})"
+        )
+    for name, frame in frames.items():
+        connection.register(f"landed_{name}", frame)
+        columns = (f"{c}::{c} as {c}" if c in _IDENTIFIERS else f'"{c}"' for c in frame.columns)
+        connection.execute(f"create view {name} as select {', '.join(columns)} from landed_{name}")
+
+
 def _fetch(
     connection: duckdb.DuckDBPyConnection, project: SqlProject, name: str, first: dt.date
 ) -> pl.DataFrame:
@@ -85,20 +115,21 @@ def _fetch(
     frame: pl.DataFrame = connection.sql(f"select * from {name} {where}").pl()
     contract = tables().get(name)
     if contract is not None:
-        return _by_day_and_series(conform(frame, contract))
-    return frame.sort(frame.columns)
+        return conform(_by_day_and_series(frame), contract)
+    texts = frame.with_columns(pl.col(pl.Categorical).cast(pl.String))
+    return texts.sort(texts.columns)
 
 
 def _by_day_and_series(frame: pl.DataFrame) -> pl.DataFrame:
     """Sort by date, item and location, several times faster than by the strings themselves."""
 
     def number(name: str) -> tuple[pl.Expr, int]:
-        known = frame[name].unique().sort()
+        known = frame[name].unique().cast(pl.String).sort()
         place = pl.col(name).cast(pl.Enum(known)).to_physical().cast(pl.Int64)
         return place, max(known.len(), 1)
 
     (item, items), (location, locations) = number("item_id"), number("location_id")
-    day = pl.col("date").cast(pl.Int64)
+    day = pl.col("date").cast(pl.Date).cast(pl.Int64)
     order = frame.select(((day * items) + item) * locations + location).to_series()
     return frame[order.arg_sort()]
 

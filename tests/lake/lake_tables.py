@@ -85,7 +85,7 @@ def append_raw(root: Path, writer: int) -> None:
             {"day": [day(n)], "content": [writer], "inputs": [n], "rows": [1]},
             schema={"day": pl.Date, "content": pl.Int64, "inputs": pl.Int64, "rows": pl.Int64},
         )
-        lake.ledger.append(f"writer {writer}", entry)
+        lake.ledger.append([(f"writer {writer}", entry)])
 
 
 def overwrite_unlocked(root: Path, d: dt.date, writer: int, rounds: int) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lake_tables import ITEMS, STOCK, append_raw, day, fingerprints, stock
+from polars.testing import assert_frame_equal
 
-from forecast_platform.lake import Lake
+from forecast_platform.lake import Lake, delta
 from forecast_platform.lake.ledger import WHOLE, Ledger
 from forecast_platform.lake.tables import _fingerprints
 
@@ -76,7 +78,7 @@ def test_what_is_current_is_the_same_for_all_whoever_added_last(
             if looks:
                 ledgers[name].current()
             entry = {"day": [day(number)], "content": [content], "inputs": [None], "rows": [1]}
-            ledgers[name].append("stock", pl.DataFrame(entry))
+            ledgers[name].append([("stock", pl.DataFrame(entry))])
         found = {name: ledger.current().sort("day").rows() for name, ledger in ledgers.items()}
         assert found["a"] == found["b"] == Ledger(Path(folder)).current().sort("day").rows()
 
@@ -92,3 +94,33 @@ def test_publications_of_several_processes_at_once_are_all_recorded(
     list(processes.map(append_raw, [lake.root] * 4, range(4)))
     found = lake.ledger.history().group_by("table").len().sort("table")
     assert found.rows() == [(f"writer {n}", 4) for n in range(4)]
+
+
+def test_tables_written_together_are_recorded_by_one_commit(lake: Lake) -> None:
+    lake.replace_days(STOCK, stock([]), DAYS)
+    commit = delta.newest_commit(lake.root / "_ledger")
+    with lake.together():
+        lake.replace_days(STOCK, stock(DAYS), DAYS, dict.fromkeys(DAYS, 1))
+        lake.replace_all(ITEMS, pl.DataFrame({"item_id": ["a"], "units": [1]}), 3)
+        assert delta.newest_commit(lake.root / "_ledger") == commit
+    assert delta.newest_commit(lake.root / "_ledger") == delta.commit_after(commit)
+    current = lake.ledger.current().group_by("table").agg(pl.col("inputs").unique()).sort("table")
+    assert current.rows() == [(ITEMS.name, [3]), (STOCK.name, [1])]
+
+
+def test_of_a_day_written_twice_together_the_later_counts(lake: Lake) -> None:
+    with lake.together():
+        for mark in (1, 2):
+            lake.replace_days(STOCK, stock(DAYS[:1], units=mark), DAYS[:1], {DAYS[0]: mark})
+    assert lake.ledger.current()["inputs"].to_list() == [2]
+
+
+def test_after_an_error_none_of_the_tables_written_together_counts_as_done(lake: Lake) -> None:
+    lake.replace_days(STOCK, stock(DAYS), DAYS, dict.fromkeys(DAYS, 1))
+    before = lake.ledger.history()
+    with pytest.raises(KeyboardInterrupt), lake.together():  # noqa: PT012
+        lake.replace_days(STOCK, stock(DAYS[:1], units=5.0), DAYS[:1], {DAYS[0]: 2})
+        raise KeyboardInterrupt
+    assert_frame_equal(lake.ledger.history(), before)
+    lake.replace_days(STOCK, stock(DAYS[:1], units=6.0), DAYS[:1], {DAYS[0]: 3})
+    assert lake.ledger.history().height == before.height + 1

@@ -53,6 +53,21 @@ def test_a_replaced_day_without_rows_becomes_empty(lake: Lake) -> None:
     assert (entry["content"], entry["rows"]) == (0, 0)
 
 
+def test_a_new_day_rewrites_no_file_and_a_known_one_only_its_month_s(lake: Lake) -> None:
+    def files() -> set[str]:
+        return set(DeltaTable(str(lake.path(STOCK))).file_uris())
+
+    lake.replace_days(STOCK, stock(DAYS[:3]), DAYS[:3])
+    earlier_month, month = sorted(files())
+    lake.replace_days(STOCK, stock(DAYS[3:]), DAYS[3:])
+    assert files() > {earlier_month, month}
+    lake.replace_days(STOCK, stock(DAYS[2:4], units=3.0), DAYS[2:4])
+    assert earlier_month in files()
+    assert month not in files()
+    expected = pl.concat([stock(DAYS[:2]), stock(DAYS[2:4], units=3.0), stock(DAYS[4:])])
+    assert_frame_equal(rows(lake), expected.sort("date", "item_id"))
+
+
 def test_days_that_do_not_follow_each_other_leave_the_days_between(lake: Lake) -> None:
     lake.replace_days(STOCK, stock(DAYS), DAYS)
     lake.replace_days(STOCK, stock([DAYS[0], DAYS[4]], units=7.0), [DAYS[0], DAYS[4]])
