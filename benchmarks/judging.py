@@ -13,10 +13,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from benchmarks.m5_panel import HORIZON, read
 from forecast_platform.forecasting.backtest import (
     joined,
     judge,
@@ -30,40 +29,6 @@ from forecast_platform.forecasting.kept import kept_forecasts
 from forecast_platform.forecasting.leaderboard import level_board
 from forecast_platform.forecasting.truth import truths
 from forecast_platform.models import create
-from forecast_platform.panel import Panel
-
-HORIZON = 28
-
-
-def m5_panel(folder: Path, days: int) -> tuple[Panel, NDArray[np.float32]]:
-    """The last `days` days of Kaggle's files, from each item's first price on, and its prices."""
-    sales = pl.read_csv(folder / "sales_train_evaluation.csv").sort("item_id", "store_id")
-    columns = [name for name in sales.columns if name.startswith("d_")][-days:]
-    calendar = pl.read_csv(folder / "calendar.csv", try_parse_dates=True)
-    week = calendar.filter(pl.col("d").is_in(columns)).sort("date")
-    prices = pl.read_csv(folder / "sell_prices.csv").pivot(
-        "wm_yr_wk", index=["item_id", "store_id"], values="sell_price"
-    )
-    prices = sales.select("item_id", "store_id").join(
-        prices, on=["item_id", "store_id"], how="left", maintain_order="left"
-    )
-    price = np.stack(
-        [prices[str(number)].to_numpy() for number in week["wm_yr_wk"].to_list()], axis=1
-    ).astype(np.float32)
-    demand = sales.select(columns).to_numpy().astype(np.float32)
-    names = {
-        "items": "item_id", "locations": "store_id", "category": "cat_id", "department": "dept_id",
-    }  # fmt: skip
-    text = {key: sales[name].to_numpy().astype(object) for key, name in names.items()}
-    panel = Panel(
-        text["items"],
-        text["locations"],
-        week["date"][0],
-        np.where(np.isnan(price), np.nan, demand).astype(np.float32),
-        ~np.isnan(price),
-        static={name: text[name] for name in ("category", "department")},
-    )
-    return panel, price
 
 
 def main() -> None:
@@ -73,7 +38,8 @@ def main() -> None:
     parser.add_argument("--origins", type=int, default=8)
     parser.add_argument("--days", type=int, default=730)
     chosen = parser.parse_args()
-    panel, prices = m5_panel(chosen.folder, chosen.days)
+    m5 = read(chosen.folder).last(chosen.days)
+    panel, prices = m5.panel, m5.prices
     origins = rolling_origins(panel.last_day, chosen.origins, horizon=HORIZON, step=HORIZON)
     known = truths(panel, origins, HORIZON, prices)
     pl.Config.set_tbl_cols(20).set_tbl_rows(40).set_float_precision(3).set_tbl_hide_dataframe_shape(

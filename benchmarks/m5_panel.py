@@ -1,4 +1,4 @@
-"""The M5 store-department sample as a panel, straight from Kaggle's files, and its WRMSSE."""
+"""The M5 data as a panel, straight from Kaggle's files, and the WRMSSE of item-store series."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from forecast_platform.features.calendar import calendar_covariates
+from forecast_platform.features.calendar import series_calendar
 from forecast_platform.features.demand import DEMAND_FEATURES
 from forecast_platform.features.wide import demand_features
+from forecast_platform.forecasting.metrics import wrmsse
 from forecast_platform.panel import Panel
 
 Floats = NDArray[np.floating[Any]]
 
 HORIZON = 28
+_KEY = ["item_id", "store_id"]
 
 
 @dataclass(frozen=True)
@@ -25,13 +27,18 @@ class M5:
     """The panel and what the score needs.
 
     Attributes:
-        panel: Demand, unknown before the first sale; price over its mean of 28 days and mean demand
-            of 7 days over all items as past covariates; calendar, events and SNAP days in advance.
-        dollars: (N, T) revenue per day.
+        panel: Demand, unknown before the item's first price; price over its mean of 28 days and
+            mean demand of the store's department in 7 days as past covariates; calendar, events and
+            SNAP days in advance.
+        prices: (N, T) dollars per unit, NaN where there is none.
     """
 
     panel: Panel
-    dollars: Floats
+    prices: Floats
+
+    def last(self, days: int) -> M5:
+        """The last `days` days."""
+        return M5(self.panel.last(days), self.prices[:, -days:])
 
     def origins(self, count: int) -> list[int]:
         """Columns of the last `count` origins, 28 days apart, the last with 28 days after it."""
@@ -41,61 +48,55 @@ class M5:
     def wrmsse(self, origin: int, mean: Floats) -> float:
         """WRMSSE of item-store series (M5 guide, equations 1 and 2).
 
-        Weights are the revenue of the 28 days up to the origin, scales the mean squared daily
-        changes since the first sale.
+        Weights are the revenue of the 28 days up to the origin.
 
         Args:
             origin: Column of the last day used.
             mean: (N, 28) forecast.
         """
-        demand = self.panel.demand
-        changes = np.square(np.diff(demand[:, : origin + 1], axis=1))
-        known = ~np.isnan(changes)
-        scale = np.where(known, changes, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-        errors = np.square(demand[:, origin + 1 : origin + 1 + HORIZON] - mean).mean(axis=1)
-        weight = self.dollars[:, origin - 27 : origin + 1].sum(axis=1)
-        weight = np.where((scale > 0) & ~np.isnan(errors), weight, 0)
-        ratio = np.sqrt(np.nan_to_num(errors) / np.where(scale > 0, scale, 1))
-        return float((weight * ratio).sum() / weight.sum())
+        demand, recent = self.panel.demand, slice(origin - 27, origin + 1)
+        revenue = np.nansum(demand[:, recent] * self.prices[:, recent], axis=1)
+        actual = demand[:, origin + 1 : origin + 1 + HORIZON]
+        return wrmsse(actual, mean, demand[:, : origin + 1], revenue)
 
 
 def read(folder: Path) -> M5:
-    """Read `sales_train_evaluation.csv`, `calendar.csv` and `sell_prices.csv` of one store."""
-    sales = pl.read_csv(folder / "sales_train_evaluation.csv").sort("item_id", "store_id")
-    calendar = pl.read_csv(folder / "calendar.csv", try_parse_dates=True)
-    units = sales.select(pl.col(r"^d_\d+$")).to_numpy().astype(np.float32)
-    days = calendar.head(units.shape[1])
-    prices = (
-        sales.select("item_id", "store_id")
-        .join(pl.read_csv(folder / "sell_prices.csv"), on=["item_id", "store_id"], how="left")
-        .pivot("wm_yr_wk", index="item_id", values="sell_price", maintain_order=True)
-    )
-    price = prices.select(days["wm_yr_wk"].unique().sort().cast(pl.String).to_list())
-    week = days["wm_yr_wk"].rank("dense").to_numpy() - 1
-    daily = price.to_numpy()[:, week].astype(np.float32)
-    started = np.logical_or.accumulate(units > 0, axis=1)
-    demand = np.where(started, units, np.nan).astype(np.float32, order="C")
-    names = sales.select("item_id", "store_id", "cat_id", "dept_id", "state_id")
+    """Read `sales_train_evaluation.csv`, `calendar.csv` and `sell_prices.csv`."""
+    sales = pl.read_csv(folder / "sales_train_evaluation.csv").sort(_KEY)
+    columns = [name for name in sales.columns if name.startswith("d_")]
+    calendar = pl.read_csv(folder / "calendar.csv", try_parse_dates=True).sort("date")
+    calendar = calendar.filter(pl.col("d").is_in(columns).cum_sum() > 0)
+    prices = _daily_prices(folder, sales, calendar["wm_yr_wk"].head(len(columns)))
+    units = sales.select(columns).to_numpy().astype(np.float32)
+    demand = np.where(np.isnan(prices), np.nan, units).astype(np.float32, order="C")
+    names = sales.select(*_KEY, "cat_id", "dept_id", "state_id")
     text = {name: names[name].to_numpy().astype(object) for name in names.columns}
-    everyone = (units.sum(axis=0) / np.maximum(started.sum(axis=0), 1))[None].astype(np.float32)
     with np.errstate(invalid="ignore"):
-        level = daily / _feature(daily, "demand_mean_28")
+        level = prices / _feature(prices, "demand_mean_28")
     panel = Panel(
         items=text["item_id"],
         locations=text["store_id"],
         first_day=calendar["date"][0],
         demand=demand,
-        available=started,
-        past={
-            "price_level_28": level,
-            "category_mean_7": np.repeat(_feature(everyone, "demand_mean_7"), len(units), axis=0),
-        },
-        future=_calendar(calendar, sales["state_id"][0]),
+        available=~np.isnan(prices),
+        past={"price_level_28": level, "category_mean_7": _department_mean(demand, names)},
+        future=_calendar(calendar, names),
         static={
             "category": text["cat_id"], "department": text["dept_id"], "region": text["state_id"],
         },
     )  # fmt: skip
-    return M5(panel, units * np.nan_to_num(daily))
+    return M5(panel, prices)
+
+
+def _daily_prices(folder: Path, sales: pl.DataFrame, weeks: pl.Series) -> Floats:
+    """(N, T) price of each series on each day, NaN where there is none."""
+    weekly = pl.read_csv(folder / "sell_prices.csv").pivot(
+        "wm_yr_wk", index=_KEY, values="sell_price"
+    )
+    prices = sales.select(_KEY).join(weekly, on=_KEY, how="left", maintain_order="left")
+    distinct, week = np.unique(weeks.to_numpy(), return_inverse=True)
+    by_week = prices.select(distinct.astype(str).tolist()).to_numpy()
+    return np.asarray(by_week[:, week].astype(np.float32, order="C"))
 
 
 def _feature(values: Floats, name: str) -> Floats:
@@ -104,17 +105,35 @@ def _feature(values: Floats, name: str) -> Floats:
     return demand_features(values, 0, values.shape[1] - 1, wanted)[0]
 
 
-def _calendar(calendar: pl.DataFrame, state: str) -> dict[str, Floats]:
+def _department_mean(demand: Floats, names: pl.DataFrame) -> Floats:
+    """(N, T) mean demand over the last 7 days of the items of the same store and department."""
+    known = ~np.isnan(demand)
+    out = np.empty_like(demand)
+    for _, rows in names.with_row_index().group_by("store_id", "dept_id"):
+        of = rows["index"].to_numpy()
+        total = np.where(known[of], demand[of], 0).sum(axis=0)
+        mean = (total / np.maximum(known[of].sum(axis=0), 1))[None].astype(np.float32)
+        out[of] = _feature(mean, "demand_mean_7")
+    return out
+
+
+def _calendar(calendar: pl.DataFrame, names: pl.DataFrame) -> dict[str, Floats]:
     """Calendar covariates over all days of the file, those of the weeks to come included."""
     named = [
         calendar.filter(pl.col(f"event_name_{n}").is_not_null()).select(
-            "date", kind=f"event_type_{n}"
+            "date", kind=f"event_type_{n}", region=pl.lit(None, dtype=pl.String)
         )
         for n in (1, 2)
     ]
-    snap = calendar.filter(pl.col(f"snap_{state}") == 1).select("date", kind=pl.lit("snap"))
-    events = pl.concat([*named, snap]).with_columns(region=pl.lit(None, dtype=pl.String))
-    place = pl.DataFrame({"country": ["US"], "region": [state]})
+    states = names["state_id"].unique().sort()
+    snap = [
+        calendar.filter(pl.col(f"snap_{state}") == 1).select(
+            "date", kind=pl.lit("snap"), region=pl.lit(state)
+        )
+        for state in states
+    ]
+    keys = names.select(location_id="store_id")
+    places = names.select(location_id="store_id", country=pl.lit("US"), region="state_id").unique()
     first, last = calendar["date"][0], calendar["date"][-1]
-    covariates = calendar_covariates(first, last, place, events)
-    return {name: values.reshape(-1, calendar.height)[0] for name, values in covariates.items()}
+    events = pl.concat([*named, *snap])
+    return dict(series_calendar(first, last, keys, places, events).of_series())

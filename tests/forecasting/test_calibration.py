@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.judging import m5_panel
+from benchmarks.m5_panel import read
 from forecast_platform.contracts import QUANTILES
 from forecast_platform.errors import ModelError
 from forecast_platform.forecasting.backtest import judge, rolling_origins
@@ -158,7 +158,8 @@ def test_other_levels_are_refused(learned: Calibration) -> None:
 @pytest.mark.nightly
 def test_coverage_holds_within_two_points_on_real_demand(real_data: Path, tmp_path: Path) -> None:
     """M5, store TX_3: each pair of origins is calibrated by what the other six taught."""
-    panel, prices = m5_panel(real_data / "m5_tx3_foods3", 730)
+    m5 = read(real_data / "m5_tx3_foods3").last(730)
+    panel, prices = m5.panel, m5.prices
     origins = rolling_origins(panel.last_day, 8)
     families = {family: partial(create, family) for family in ("seasonal_naive", "arima")}
     judge(families, panel, origins, prices=prices, keep=tmp_path)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from model_shop import CUTOFF, FIRST_DAY
 
-from benchmarks.judging import m5_panel
+from benchmarks.m5_panel import read
 from forecast_platform.contracts import QUANTILES
 from forecast_platform.models import Forecaster, create, load
 from forecast_platform.models.analogues import PRIOR_DAYS, Analogues
@@ -117,7 +117,7 @@ def test_launches_of_a_real_store_are_forecast_better_than_by_zero_or_the_mean_o
 
     Squared errors of 28 days, as seen from three days after the launch and from the evening before.
     """
-    panel, _ = m5_panel(real_data / "m5_tx3_foods3", 1300)
+    panel = read(real_data / "m5_tx3_foods3").last(1300).panel
     others, late = launched(panel, 700)
     known = others.until(panel.days[700].astype(object))
     assert late.n_series > 25
