@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from forecast_platform import progress
+from forecast_platform.catching_up import bring_up_to_date
 from forecast_platform.errors import ConfigurationError, PlatformError, refused_by_system
 from forecast_platform.settings import home_folder, save_settings, settings
+from forecast_platform.terminal import console, fail, operator_of_home, watching
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from forecast_platform.defs.operate import Operator
 
 app = typer.Typer(
     add_completion=False,
@@ -31,8 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Forecast the demand of every item at every location and decide what to reorder.",
 )
-console = Console()
-
 _DEMO_EFFORT = 0.2
 """Of the usual training: the demo is to be seen, not to be won."""
 
@@ -48,6 +43,14 @@ class Source(StrEnum):
     ONLINE_RETAIL = "online-retail"
 
 
+class SearchMethod(StrEnum):
+    """How a search proposes options."""
+
+    GRID = "grid"
+    RANDOM = "random"
+    BAYESIAN = "bayesian"
+
+
 @app.command()
 def demo(
     items: Annotated[int, typer.Option(help="Items of the shop.")] = 200,
@@ -59,7 +62,7 @@ def demo(
     from forecast_platform.sources.demo import make_demo
 
     _empty_home()
-    with _watching("demo") as watch:
+    with watching("demo") as watch:
         watch("making a shop", None)
         report = make_demo(home_folder() / "landing", items=items, locations=locations, days=days,
                            progress=watch)  # fmt: skip
@@ -69,8 +72,8 @@ def demo(
             home_folder(),
             {**report.settings, "end_date": open_until, "training_effort": _DEMO_EFFORT},
         )
-        with _operator() as operator:
-            _bring_up_to_date(operator, report.last_day - dt.timedelta(days=issued - 1))
+        with operator_of_home() as operator:
+            bring_up_to_date(operator, report.last_day - dt.timedelta(days=issued - 1))
     from forecast_platform.summary import summary
 
     summary(console, settings())
@@ -89,7 +92,7 @@ def import_(
         Source.ONLINE_RETAIL: importers.import_online_retail,
     }[source]
     _empty_home()
-    with _watching(f"import {source}") as watch:
+    with watching(f"import {source}") as watch:
         report = load(path, home_folder() / "landing", watch)
     save_settings(home_folder(), report.settings)
     for table, rows in report.rows.items():
@@ -120,8 +123,8 @@ def run(
     if select and from_:
         raise ConfigurationError("--select stops before origins are issued: leave out --from.")
     first, last = from_ and from_.date(), to and to.date()
-    with _watching("run"), _operator() as operator:
-        _bring_up_to_date(operator, first, last, select=select, restate=restate)
+    with watching("run"), operator_of_home() as operator:
+        bring_up_to_date(operator, first, last, select=select, restate=restate)
     if select is None:
         from forecast_platform.summary import summary
 
@@ -131,7 +134,7 @@ def run(
 @app.command()
 def train(cutoff: Day) -> None:
     """Train every family on data up to a cutoff (a Sunday) and choose the champion."""
-    with _watching("train"), _operator() as operator:
+    with watching("train"), operator_of_home() as operator:
         operator.train(cutoff.date())
     from forecast_platform.summary import leaderboard
 
@@ -149,7 +152,7 @@ def backtest(
     from forecast_platform.training import backtest_home
 
     families = tuple(models.split(",")) if models else settings().models
-    with _watching("backtest"):
+    with watching("backtest"):
         judgement, plot = backtest_home(Home(settings()), families, origins, horizon)
     from forecast_platform.summary import levels_table, scores_table, standings_table
 
@@ -157,6 +160,34 @@ def backtest(
     console.print(levels_table(judgement.scores))
     console.print(standings_table(judgement.overall))
     console.print(f"Plot: {plot}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def search(
+    model: Annotated[str, typer.Option(help="Family.")],
+    method: Annotated[SearchMethod, typer.Option(help="How options are proposed.")] = (
+        SearchMethod.BAYESIAN
+    ),
+    trials: Annotated[int, typer.Option(min=1, help="Trials at most.")] = 20,
+    origins: Annotated[int, typer.Option(min=1, help="Rolling origins of each trial.")] = 3,
+    horizon: Annotated[int, typer.Option(min=1, help="Days ahead.")] = 28,
+    space: Annotated[Path | None, typer.Option(help="TOML file; else the usual space.")] = None,
+) -> None:
+    """Search a family's options over rolling origins, say which are best and how to use them."""
+    from forecast_platform.forecasting.spaces import read_space
+    from forecast_platform.home import Home
+    from forecast_platform.searching import Wanted, advice, found_table, search_home
+
+    home = Home(settings())
+    wanted = Wanted(
+        model, method.value, trials, origins, horizon, read_space(space) if space else None
+    )
+    with watching("search"):
+        found = search_home(home, wanted)
+    console.print(found_table(found))
+    for line in advice(home, wanted, found):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    console.print(f"Plot: {found.plot}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -182,7 +213,7 @@ def simulate(
 
     options = Options(model, days, lead_time, review, order_cost,
                       tuple(ratio or USUAL), refit_days)  # fmt: skip
-    with _watching("simulate"):
+    with watching("simulate"):
         replayed = simulate_home(Home(settings()), options)
     console.print(replay_table(replayed))
     for line in [*verdicts(replayed), *replayed.notes]:
@@ -248,7 +279,7 @@ def main() -> None:
     try:
         app()
     except PlatformError as error:
-        _fail(str(error))
+        fail(str(error))
     except KeyboardInterrupt:
         Console(stderr=True).print("Stopped. Run the same command again to resume.")
         sys.exit(130)
@@ -256,50 +287,10 @@ def main() -> None:
         refusal = refused_by_system(error)
         if refusal is None:
             raise
-        _fail(
+        fail(
             f"{home_folder()} cannot be written: {refusal}. Free space, or give the platform's "
             "user the right to write, then run the same command again: it resumes."
         )
-
-
-def _fail(told: str) -> NoReturn:
-    error = Console(stderr=True)
-    line = escape(" ".join(told.split()))
-    error.print(f"[red]error:[/] {line}", highlight=False, soft_wrap=True)
-    sys.exit(1)
-
-
-def _bring_up_to_date(
-    operator: Operator,
-    first: dt.date | None = None,
-    last: dt.date | None = None,
-    *,
-    select: str | None = None,
-    restate: bool = False,
-) -> None:
-    if select is not None and select not in (known := [n.table for n in operator.home.nodes]):
-        raise ConfigurationError(
-            f"There is no table {select!r} to stop after: choose from {known}."
-        )
-    operator.land()
-    span = operator.home.state().span()
-    if span is None:
-        raise PlatformError(
-            f"No sales have landed in {settings().landing / 'sales'}: put files there "
-            "(docs/landing.md says which columns), or try `forecast-platform demo`."
-        )
-    if first is None:
-        operator.follow(until=select)
-        return
-    last = last or span[1]
-    if not span[0] <= first <= last <= span[1]:
-        raise ConfigurationError(
-            f"Origins {first} to {last} cannot be issued: sales of {span[0]} to {span[1]} have "
-            "landed."
-        )
-    operator.follow(until="features")
-    operator.issue(first, last, restate=restate)
-    operator.follow()
 
 
 def _export(
@@ -322,46 +313,3 @@ def _empty_home() -> None:
             f"{landing} already holds files of another shop: set FORECAST_PLATFORM_HOME to an "
             "empty folder, or move this one away."
         )
-
-
-@contextmanager
-def _operator() -> Iterator[Operator]:
-    _quiet()
-    from forecast_platform.defs.operate import operator
-
-    with operator(settings()) as opened:
-        yield opened
-
-
-def _quiet() -> None:
-    """Keep the orchestrator's own log off a person's terminal; its UI has it."""
-    import logging
-    import warnings
-
-    warnings.filterwarnings("ignore")
-    os.environ.setdefault("PYTHONWARNINGS", "ignore")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
-
-
-@contextmanager
-def _watching(what: str) -> Iterator[progress.Listener]:
-    """Show what is being done and for how long."""
-    columns = (
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24),
-        TimeElapsedColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        current = ""
-
-        def show(now: str, share: float | None) -> None:
-            nonlocal current
-            if now != current:
-                current = now
-                bar.console.print(f"[dim]{bar.tasks[0].elapsed or 0:6.1f} s[/]  {escape(now)}")
-            bar.update(task, description=escape(now), total=1 if share is not None else None,
-                       completed=share or 0)  # fmt: skip
-
-        with progress.listening(show):
-            yield show

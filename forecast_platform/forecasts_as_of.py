@@ -15,12 +15,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from forecast_platform import progress
+from forecast_platform.families import unfitted_family
 from forecast_platform.forecasting import champion_for
 from forecast_platform.forecasting.calibrated import load_forecaster
 from forecast_platform.forecasting.ensemble import Ensemble
 from forecast_platform.home import Home
 from forecast_platform.lake.days import ONE_DAY
-from forecast_platform.models import Forecast, Forecaster, create
+from forecast_platform.models import Forecast, Forecaster
 from forecast_platform.models.base import known_quantiles, one_blas_thread
 from forecast_platform.models.paths import path_levels, path_sums
 from forecast_platform.panel import Panel
@@ -129,8 +130,5 @@ def unfitted(home: Home, model: str) -> Forecaster:
     names = model.split(",")
     if model == Ensemble.name:
         names = [family for family in settings.models if family != Ensemble.name]
-    members = {
-        name: create(name, workers=settings.workers, effort=settings.training_effort)
-        for name in names
-    }
+    members = {name: unfitted_family(settings, name) for name in names}
     return next(iter(members.values())) if len(members) == 1 else Ensemble(members)

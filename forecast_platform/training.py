@@ -10,18 +10,19 @@ import datetime as dt
 import json
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from math import ceil
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from forecast_platform import progress
 from forecast_platform.contracts import tables
 from forecast_platform.errors import ModelError
+from forecast_platform.families import unfitted_family
 from forecast_platform.forecasting import (
     Judgement,
     choose_champion,
@@ -30,23 +31,23 @@ from forecast_platform.forecasting import (
 )
 from forecast_platform.forecasting.backtest import joined, judge_forecasts
 from forecast_platform.forecasting.calibrated import CALIBRATION, held_out, learned
-from forecast_platform.forecasting.champion import incumbent_for
+from forecast_platform.forecasting.champion import incumbent_for, next_best
 from forecast_platform.forecasting.ensemble import Ensemble
+from forecast_platform.forecasting.fold_plot import fold_plot
 from forecast_platform.forecasting.kept import kept_forecasts
 from forecast_platform.forecasting.leaderboard import leaderboard_plot
 from forecast_platform.forecasting.truth import Truth, truths
 from forecast_platform.home import Home
 from forecast_platform.lake import polars_schema
 from forecast_platform.lake_panel import read_prices, training_panel
-from forecast_platform.models import Forecaster, create, load
+from forecast_platform.models import Forecast, Forecaster, load
 from forecast_platform.panel import Panel
+from forecast_platform.recording import RECORD, SCORES, announce, record
 from forecast_platform.retraining import remember_units
-from forecast_platform.tracking.client import Tracker, Training
 
 ENSEMBLE = Ensemble.name
 _ORIGIN_STEP = 14
 _LEAST_HISTORY = 56
-_SCORES, _SERIES, _RECORD = "scores.parquet", "series.parquet", "record.json"
 
 Known = Mapping[dt.date, Truth]
 
@@ -68,15 +69,15 @@ def train_family(home: Home, family: str, cutoff: dt.date) -> dict[str, float]:
         progress.tell(f"{family}: judging on {len(known)} origins from {min(known)}")
         _keep(home, [family], panel, sorted(known), settings.horizon_days, kept[family].parent)
     progress.tell(f"{family} {cutoff}: fitting {panel.n_series} series x {panel.n_days} days")
-    model = _created(home, family)
+    model = unfitted_family(settings, family)
     model.fit(panel, seed=settings.seed, progress=partial(_told, f"{family} {cutoff}"))
     with _publishing(home, family, cutoff) as part:
         model.save(part)
-        judgement = None
+        judgement = picture = None
         if known:
-            judgement = _as_issued(family, kept, known)
+            judgement, picture = _pictured(family, kept, known)
             learned(kept, known, sorted(known))[1].save(part / CALIBRATION)
-        return _record(home, family, cutoff, part, judgement, panel)
+        return record(home, family, cutoff, part, panel, judgement, picture)
 
 
 def train_ensemble(home: Home, cutoff: dt.date) -> dict[str, float]:
@@ -98,10 +99,11 @@ def train_ensemble(home: Home, cutoff: dt.date) -> dict[str, float]:
             f"The ensemble of {cutoff} needs the models of {', '.join(missing)}: train them with "
             f"`forecast-platform train --cutoff {cutoff}`."
         )
-    weights, judgement, calibration = dict.fromkeys(members, 1.0), None, None
+    weights, calibration = dict.fromkeys(members, 1.0), None
+    judgement = picture = None
     if known:
         kept = {family: _kept(home, cutoff) / family for family in members}
-        judgement = _as_issued(ENSEMBLE, kept, known)
+        judgement, picture = _pictured(ENSEMBLE, kept, known)
         weights, calibration = learned(kept, known, sorted(known))
     told = ", ".join(f"{name} {weight:.0%}" for name, weight in weights.items())
     progress.tell(f"{ENSEMBLE} {cutoff}: {told}")
@@ -109,7 +111,7 @@ def train_ensemble(home: Home, cutoff: dt.date) -> dict[str, float]:
         Ensemble({name: load(folders[name]) for name in weights}, weights).save(part)
         if calibration:
             calibration.save(part / CALIBRATION)
-        return _record(home, ENSEMBLE, cutoff, part, judgement, panel)
+        return record(home, ENSEMBLE, cutoff, part, panel, judgement, picture)
 
 
 def crown(home: Home, cutoff: dt.date) -> tuple[pl.DataFrame, pl.DataFrame, bytes | None]:
@@ -124,9 +126,9 @@ def crown(home: Home, cutoff: dt.date) -> tuple[pl.DataFrame, pl.DataFrame, byte
     folders = {
         family: folder
         for family in home.settings.models
-        if ((folder := model_folder(home, family, cutoff)) / _RECORD).exists()
+        if ((folder := model_folder(home, family, cutoff)) / RECORD).exists()
     }
-    judged = [folder / _SCORES for folder in folders.values() if (folder / _SCORES).exists()]
+    judged = [folder / SCORES for folder in folders.values() if (folder / SCORES).exists()]
     scores = pl.concat(pl.read_parquet(path) for path in judged) if judged else None
     if scores is None:
         best = next(iter(folders))
@@ -137,14 +139,15 @@ def crown(home: Home, cutoff: dt.date) -> tuple[pl.DataFrame, pl.DataFrame, byte
             incumbent=incumbent_for(home.read("model_versions"), cutoff),
             overlap=ceil(home.settings.horizon_days / _ORIGIN_STEP),
         )
-    rows = []
-    for family, folder in folders.items():
-        record = json.loads((folder / _RECORD).read_text())
-        artifact = folder.relative_to(home.settings.home).as_posix()
-        rows.append((cutoff, family, record["version"], record["run_id"], artifact,
-                     family == best, reasons[family]))  # fmt: skip
-        if family == best:
-            Tracker(home.settings.mlflow_home).promote(family, record["version"])
+    records = {f: json.loads((folder / RECORD).read_text()) for f, folder in folders.items()}
+    rows = [
+        (cutoff, family, records[family]["version"], records[family]["run_id"],
+         folder.relative_to(home.settings.home).as_posix(), family == best, reasons[family])
+        for family, folder in folders.items()
+    ]  # fmt: skip
+    board = None if scores is None else leaderboard_plot(scores)
+    second = None if scores is None else next_best(scores, best)
+    announce(home, records, reasons, best, second, board)
     shutil.rmtree(_kept(home, cutoff), ignore_errors=True)
     remember_units(home, cutoff)
     versions = pl.DataFrame(rows, schema=polars_schema(tables()["model_versions"]), orient="row")
@@ -156,7 +159,7 @@ def crown(home: Home, cutoff: dt.date) -> tuple[pl.DataFrame, pl.DataFrame, byte
         .with_columns(cutoff=pl.lit(cutoff))
         .sort("model", "metric")
     )
-    return versions, summary, leaderboard_plot(scores)
+    return versions, summary, board
 
 
 def backtest_home(
@@ -229,7 +232,9 @@ def _keep(
     folder: Path,
 ) -> None:
     """Forecast the origins as each family would have, and keep it in `folder/family`."""
-    models: dict[str, Callable[[], Forecaster]] = {f: partial(_created, home, f) for f in families}
+    models: dict[str, Callable[[], Forecaster]] = {
+        family: partial(unfitted_family, home.settings, family) for family in families
+    }
     judge(
         models, panel, origins, horizon=horizon, seed=home.settings.seed, keep=folder,
         progress=_told,
@@ -238,14 +243,26 @@ def _keep(
 
 def _as_issued(name: str, kept: Mapping[str, Path], known: Known) -> Judgement:
     """Judge kept forecasts, combined and calibrated by what the other origins taught."""
+    return judge_forecasts(name, _issued(kept, known), known)
+
+
+def _pictured(name: str, kept: Mapping[str, Path], known: Known) -> tuple[Judgement, bytes]:
+    """`_as_issued`, and a picture of the newest origin."""
+    newest: deque[Forecast] = deque(maxlen=1)
+
+    def seen() -> Iterator[Forecast]:
+        for forecast in _issued(kept, known):
+            newest.append(forecast)
+            yield forecast
+
+    judgement = judge_forecasts(name, seen(), known)
+    return judgement, fold_plot(known[newest[0].origins[0]], newest[0])
+
+
+def _issued(kept: Mapping[str, Path], known: Known) -> Iterator[Forecast]:
     if len(known) > 1:
-        return judge_forecasts(name, held_out(kept, known, folds=min(4, len(known))), known)
-    (only,) = known
-    return judge_forecasts(name, kept_forecasts(next(iter(kept.values())), [only]), known)
-
-
-def _created(home: Home, family: str) -> Forecaster:
-    return create(family, workers=home.settings.workers, effort=home.settings.training_effort)
+        return held_out(kept, known, folds=min(4, len(known)))
+    return kept_forecasts(next(iter(kept.values())), list(known))
 
 
 @contextmanager
@@ -260,49 +277,5 @@ def _publishing(home: Home, family: str, cutoff: dt.date) -> Iterator[Path]:
     part.rename(folder)
 
 
-def _record(
-    home: Home, name: str, cutoff: dt.date, part: Path, judgement: Judgement | None, panel: Panel
-) -> dict[str, float]:
-    """Record the training in `part`, with what it scored; returns the mean score by metric."""
-    settings = home.settings
-    means: dict[str, float] = {}
-    folds: dict[str, dict[str, float]] = {}
-    if judgement is not None:
-        scores = judgement.overall
-        scores.write_parquet(part / _SCORES)
-        judgement.series.write_parquet(part / _SERIES)
-        means = dict(
-            scores.group_by("metric").agg(pl.col("value").mean()).sort("metric").iter_rows()
-        )
-        folds = {
-            str(origin): dict(rows.select("metric", "value").iter_rows())
-            for (origin,), rows in scores.group_by("origin", maintain_order=True)
-        }
-    run_id, version = Tracker(settings.mlflow_home).log_training(
-        Training(
-            family=name,
-            cutoff=cutoff,
-            artifacts=part,
-            params={
-                "seed": settings.seed, "training_days": panel.n_days, "series": panel.n_series,
-                "horizon_days": settings.horizon_days, "origins": len(folds),
-            },
-            metrics=means,
-            folds=folds,
-            dataset=_digest(home, cutoff),
-        )
-    )  # fmt: skip
-    (part / _RECORD).write_text(json.dumps({"run_id": run_id, "version": version}))
-    return means
-
-
 def _told(name: str, step: int, value: float) -> None:
     progress.tell(f"{name}: step {step}, {value:.4g}")
-
-
-def _digest(home: Home, cutoff: dt.date) -> str:
-    """Fingerprint of the feature days a model was trained on."""
-    ledger = home.lake.ledger.current().filter(
-        pl.col("table") == "features", pl.col("day") <= cutoff
-    )
-    return f"{np.uint64(ledger['content'].cast(pl.Int64).to_numpy().view(np.uint64).sum()):016x}"

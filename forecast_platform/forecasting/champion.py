@@ -85,6 +85,19 @@ def choose_champion(
     return best, reasons
 
 
+def next_best(scores: pl.DataFrame, champion: str, metric: str = METRIC) -> str | None:
+    """The family with the lowest mean of the metric but the champion; None without another.
+
+    Args:
+        scores: As for `choose_champion`.
+        champion: The family that answers.
+        metric: The metric that decides; lower is better.
+    """
+    losses = paired_losses(scores, metric)
+    others = [(float(values.mean()), name) for name, values in losses.items() if name != champion]
+    return min(others)[1] if others else None
+
+
 def _first_reasons(
     ranked: list[str], told: dict[str, str], means: dict[str, float], spans: str
 ) -> dict[str, str]:

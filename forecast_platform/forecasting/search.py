@@ -72,6 +72,13 @@ class Tried:
         whole = self.losses and not self.stopped and self.failure is None
         return float(np.mean(self.losses)) if whole else None
 
+    @property
+    def outcome(self) -> Literal["judged", "stopped", "failed"]:
+        """How it ended."""
+        if self.failure is not None:
+            return "failed"
+        return "stopped" if self.stopped else "judged"
+
 
 def search(
     objective: Objective,
@@ -167,14 +174,22 @@ def _sampler(method: Method, space: Space, seed: int) -> Any:
         return samplers.RandomSampler(seed=seed)
     if method == "bayesian":
         return samplers.TPESampler(seed=seed)
+    return samplers.GridSampler(grid_of(space), seed=seed)
+
+
+def grid_of(space: Space) -> dict[str, list[Value]]:
+    """The values of each setting of a space that is made of choices.
+
+    Raises:
+        ModelError: If it has ranges.
+    """
     ranges = [name for name, among in space.items() if isinstance(among, Range)]
     if ranges:
         raise ModelError(
-            f"A grid is made of choices, got ranges of {', '.join(ranges)}: list their values as "
-            "Choice, or search at random."
+            f"A grid is made of choices, got ranges of {', '.join(ranges)}: list their values in "
+            "the space, or search at random."
         )
-    grid = {name: list(among.values) for name, among in space.items() if isinstance(among, Choice)}
-    return samplers.GridSampler(grid, seed=seed)
+    return {name: list(among.values) for name, among in space.items() if isinstance(among, Choice)}
 
 
 def _table(done: Sequence[Tried], space: Space) -> pl.DataFrame:

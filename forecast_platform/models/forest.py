@@ -75,17 +75,33 @@ class DecisionTree(_Trees):
 
 
 class RandomForest(_Trees):
-    """Trees on random parts of rows and inputs, averaged."""
+    """Trees on random parts of rows and inputs, averaged.
+
+    Args:
+        workers: Threads.
+        trees: How many.
+        max_features: Share of the inputs that a split is chosen from.
+        max_samples: Share of the rows that a tree sees.
+    """
 
     name = "random_forest"
     most_rows = 150_000
-    trees = 40
+
+    def __init__(
+        self,
+        workers: int = 1,
+        trees: int = 40,
+        max_features: float = 0.4,
+        max_samples: float = 0.3,
+    ) -> None:
+        super().__init__(workers)
+        self.trees, self.max_features, self.max_samples = trees, max_features, max_samples
 
     def _estimator(self, rows: int, seed: int) -> Any:
         return RandomForestRegressor(
             n_estimators=self.trees,
-            max_samples=0.3,
-            max_features=0.4,
+            max_samples=self.max_samples,
+            max_features=self.max_features,
             min_samples_leaf=int(np.clip(rows // 5000, 5, 30)),
             n_jobs=self.workers,
             random_state=seed,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from forecast_platform.errors import ModelError
 from forecast_platform.models.base import DESCRIPTION, Forecaster
+from forecast_platform.models.options import with_options
 
 _CLASSES = {
     "seasonal_naive": ("seasonal_naive", "SeasonalNaive"),
@@ -37,13 +40,33 @@ _CLASSES = {
 FAMILIES = tuple(_CLASSES)
 
 
-def create(family: str, *, workers: int = 1, effort: float = 1.0) -> Forecaster:
+def create(
+    family: str,
+    *,
+    workers: int = 1,
+    effort: float = 1.0,
+    options: Mapping[str, Any] | None = None,
+) -> Forecaster:
     """Return an unfitted model of `family`.
 
     Args:
         family: One of `FAMILIES`.
         workers: Processes or threads that a family which can share its work may use.
         effort: Share of the usual epochs or rows that a family which learns over all series takes.
+        options: What the family is to be like where not as usual, by name (`models.options`).
+
+    Raises:
+        ModelError: If there is no such family, or it has no such option.
+    """
+    model: Forecaster = with_options(class_of(family), options or {})
+    for option, value in (("workers", workers), ("effort", effort)):
+        if hasattr(model, option):
+            setattr(model, option, value)
+    return model
+
+
+def class_of(family: str) -> type[Any]:
+    """The class of `family`, imported now.
 
     Raises:
         ModelError: If there is no such family.
@@ -51,13 +74,8 @@ def create(family: str, *, workers: int = 1, effort: float = 1.0) -> Forecaster:
     if family not in _CLASSES:
         raise ModelError(f"There is no model family {family!r}: choose from {', '.join(FAMILIES)}.")
     module, name = _CLASSES[family]
-    model: Forecaster = getattr(
-        importlib.import_module(f"forecast_platform.models.{module}"), name
-    )()
-    for option, value in (("workers", workers), ("effort", effort)):
-        if hasattr(model, option):
-            setattr(model, option, value)
-    return model
+    found: type[Any] = getattr(importlib.import_module(f"forecast_platform.models.{module}"), name)
+    return found
 
 
 def load(folder: Path) -> Forecaster:

@@ -18,20 +18,25 @@ if TYPE_CHECKING:
     from forecast_platform.panel import Panel
 
 PENALTY = 1e-3
-"""Of the sum of weights, on coefficients of inputs with variance 1."""
 
 FARTHEST = 5.0
 """An input counts for at most so many standard deviations from its mean."""
 
 
 class Ridge(RatioRegression):
-    """Linear in the inputs, with one level per weekday and per known attribute value."""
+    """Linear in the inputs, with one level per weekday and per known attribute value.
+
+    Args:
+        workers: Processes that may be used.
+        penalty: Of the sum of weights, on coefficients of inputs with variance 1.
+    """
 
     name = "ridge"
     most_rows = 300_000
 
-    def __init__(self, workers: int = 1) -> None:
+    def __init__(self, workers: int = 1, penalty: float = PENALTY) -> None:
         super().__init__(workers)
+        self.penalty = penalty
         self._centre = self._width = self._coefficients = np.zeros(0)
 
     def _learn(
@@ -45,7 +50,7 @@ class Ridge(RatioRegression):
         self._width = np.sqrt(np.nan_to_num(_mean_of_known(np.square(raw - self._centre))))
         inner = self._standardised(raw)
         gram = inner.T @ (weight[:, None] * inner)
-        penalty = PENALTY * weight.sum() * np.eye(len(gram))
+        penalty = self.penalty * weight.sum() * np.eye(len(gram))
         penalty[-1, -1] = 1e-9 * weight.sum()  # the constant is free
         self._coefficients = np.linalg.solve(
             gram + penalty, inner.T @ (weight * demand / rows.level)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,17 +40,25 @@ ALL = "*"
 
 STRATEGIES = {"direct": ("direct",), "recursive": ("recursive",), "both": ("direct", "recursive")}
 
+
+@dataclass(frozen=True)
+class Boosting:
+    """What LightGBM calls so: its own names and meanings."""
+
+    tweedie_variance_power: float = 1.2
+    learning_rate: float = 0.03
+    num_leaves: int = 63
+    feature_fraction: float = 0.6
+    bagging_fraction: float = 0.7
+    max_bin: int = 127
+    lambda_l2: float = 1.0
+    cat_smooth: float = 50
+
+
+BOOSTING = Boosting()
 PARAMETERS: dict[str, Any] = {
     "objective": "tweedie",
-    "tweedie_variance_power": 1.2,
-    "learning_rate": 0.03,
-    "num_leaves": 63,
-    "feature_fraction": 0.6,
-    "bagging_fraction": 0.7,
     "bagging_freq": 1,
-    "max_bin": 127,
-    "lambda_l2": 1.0,
-    "cat_smooth": 50,
     "verbosity": -1,
     "deterministic": True,
     "force_row_wise": True,
@@ -75,6 +84,7 @@ class LightGbm(PooledRegression):
             the model for all.
         trees: Trees of a model that has `FULL_ROWS` rows or more.
         most_rows: Rows drawn for a model.
+        boosting: How trees are grown.
     """
 
     name = "lightgbm"
@@ -86,6 +96,7 @@ class LightGbm(PooledRegression):
         pool_by: str = "",
         trees: int = TREES,
         most_rows: int = 400_000,
+        boosting: Boosting = BOOSTING,
     ) -> None:
         super().__init__(workers)
         if strategy not in STRATEGIES:
@@ -93,7 +104,7 @@ class LightGbm(PooledRegression):
                 f"lightgbm has no strategy {strategy!r}: choose from {', '.join(STRATEGIES)}."
             )
         self.strategy, self.pool_by = strategy, pool_by
-        self.trees, self.most_rows = trees, most_rows
+        self.trees, self.most_rows, self.boosting = trees, most_rows, boosting
         self._boosters: dict[str, dict[str, lightgbm.Booster]] = {}
 
     def _drivers(self, panel: Panel, origin: dt.date, horizon: int) -> Parts:
@@ -174,7 +185,9 @@ class LightGbm(PooledRegression):
         leaf = int(np.clip(len(demand) // 1000, 20, 200))
         told = [] if progress is None else [_teller(progress, trees)]
         parameters = {"min_data_in_leaf": leaf, "seed": seed, "num_threads": _threads(self.workers)}
-        return lightgbm.train({**PARAMETERS, **parameters}, data, trees, callbacks=told)
+        return lightgbm.train(
+            {**PARAMETERS, **asdict(self.boosting), **parameters}, data, trees, callbacks=told
+        )
 
     def _inputs(self, panel: Panel, kind: str) -> Inputs:
         return Inputs(panel, self._schema, DIRECT if kind == "direct" else ONE_DAY)

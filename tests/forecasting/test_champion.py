@@ -9,7 +9,7 @@ import pytest
 from forecast_platform.contracts.derived import MODEL_VERSIONS
 from forecast_platform.errors import ModelError
 from forecast_platform.forecasting import Champion, champion_for, choose_champion
-from forecast_platform.forecasting.champion import incumbent_for
+from forecast_platform.forecasting.champion import incumbent_for, next_best
 from forecast_platform.lake.schema import polars_schema
 
 DAY = dt.date(2024, 3, 3)
@@ -38,6 +38,13 @@ def test_ties_go_by_name_and_a_family_without_a_score_never_wins() -> None:
     best, reasons = choose_champion(scores(b=[1], c=[1], a=[float("nan")]))
     assert best == "b"
     assert reasons["a"] == "no pinball score"
+
+
+def test_the_challenger_is_the_lowest_beside_the_champion_whoever_that_is() -> None:
+    scored = scores(arima=[1, 2], lstm=[0.5, 1.5], naive=[9, 9], broken=[float("nan")] * 2)
+    assert next_best(scored, "lstm") == "arima"
+    assert next_best(scored, "arima") == "lstm"
+    assert next_best(scores(lstm=[1]), "lstm") is None
 
 
 def test_without_any_score_there_is_no_champion() -> None:

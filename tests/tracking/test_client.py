@@ -1,8 +1,6 @@
-"""A real MLflow store on SQLite."""
-
 from __future__ import annotations
 
-import datetime as dt
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,22 +9,7 @@ from pathlib import Path
 import pytest
 
 from forecast_platform.tracking import Tracker, Training
-
-CUTOFF = dt.date(2024, 3, 3)
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("mlflow")
-
-
-@pytest.fixture
-def training(tmp_path: Path) -> Training:
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "weights.npz").write_bytes(b"weights")
-    return Training(
-        "lstm", CUTOFF, tmp_path / "model", {"hidden": 64}, {"pinball": 0.5, "rmsse": 0.8}, "digest"
-    )
+from forecast_platform.tracking.provenance import code_digest
 
 
 def runs(home: Path, family: str) -> list:
@@ -36,7 +19,9 @@ def runs(home: Path, family: str) -> list:
     return list(client.search_runs(["1"], f"tags.family = '{family}'"))
 
 
-def test_a_training_is_one_run_with_its_scores_and_files(home: Path, training: Training) -> None:
+def test_a_training_is_one_run_with_its_scores_and_files(
+    home: Path, training: Training, tmp_path: Path
+) -> None:
     from mlflow import MlflowClient
 
     tracker = Tracker(home)
@@ -48,6 +33,16 @@ def test_a_training_is_one_run_with_its_scores_and_files(home: Path, training: T
     assert run.data.params == {"hidden": "64"}
     assert run.data.tags["cutoff"] == "2024-03-03"
     assert run.data.tags["dataset"] == "digest"
+    assert run.data.tags["code"] == code_digest()
+    packages = client.download_artifacts(run_id, "requirements.txt", str(tmp_path))
+    assert "mlflow==" in Path(packages).read_text()
+    (given,) = run.inputs.dataset_inputs
+    assert (given.dataset.name, given.dataset.digest) == ("features", "digest")
+    (made,) = run.outputs.model_outputs
+    model = client.get_logged_model(made.model_id)
+    assert {metric.key: metric.value for metric in model.metrics} == run.data.metrics
+    linked = [{"name": "forecast-lstm", "version": version}]
+    assert json.loads(model.tags["mlflow.modelVersions"]) == linked
     registered = client.get_model_version("forecast-lstm", version)
     assert registered.run_id == run_id
     copied = Path(registered.source.removeprefix("file://")) / "weights.npz"
@@ -86,12 +81,37 @@ def test_a_training_that_was_broken_off_is_done_again(home: Path, training: Trai
     assert [run.info.run_id for run in runs(home, "broken")] == [run_id]
 
 
-def test_there_is_one_champion(home: Path, training: Training) -> None:
+def test_there_is_one_champion_and_at_most_one_challenger(home: Path, training: Training) -> None:
     tracker = Tracker(home)
     for family in ("one", "two"):
         tracker.log_training(replace(training, family=family))
         tracker.promote(family, "1")
         assert tracker.champion() == (family, "1")
+        assert tracker.challenger() is None
+    for first, second in (("one", "two"), ("two", "one")):
+        tracker.promote(first, "1", (second, "1"))
+        assert (tracker.champion(), tracker.challenger()) == ((first, "1"), (second, "1"))
+
+
+def test_a_version_says_why_it_is_or_is_not_the_champion(home: Path, training: Training) -> None:
+    tracker = Tracker(home)
+    _, version = tracker.log_training(replace(training, family="reasoned"))
+    tracker.explain("reasoned", version, "mean pinball 0.4, best has 0.3")
+    held = tracker.client.get_model_version("forecast-reasoned", version)
+    assert held.description == "mean pinball 0.4, best has 0.3"
+
+
+def test_pictures_lie_beside_the_run_and_make_no_training_another(
+    home: Path, training: Training
+) -> None:
+    tracker, training = Tracker(home), replace(training, family="pictured")
+    run_id, version = tracker.log_training(replace(training, pictures={"last_fold": b"png"}))
+    assert {"last_fold.png", "requirements.txt"} == {
+        file.path for file in tracker.client.list_artifacts(run_id)
+    }
+    assert tracker.log_training(replace(training, pictures={"last_fold": b"other"})) == (
+        run_id, version,
+    )  # fmt: skip
 
 
 def test_a_store_without_a_promotion_has_no_champion(tmp_path: Path) -> None:

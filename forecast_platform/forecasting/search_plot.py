@@ -1,0 +1,56 @@
+"""A search of hyper-parameters as a picture."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+
+from forecast_platform.forecasting.search import Choice, Range, Space, Tried
+
+_COLOURS = {"judged": "tab:blue", "stopped": "tab:gray", "failed": "tab:red"}
+_PER_ROW = 4
+
+
+def search_plot(tried: Sequence[Tried], space: Space, present: float) -> bytes:
+    """PNG of the loss over trials, and over each setting.
+
+    Args:
+        tried: The trials; those stopped early are shown at the mean of the folds they had.
+        space: What was searched.
+        present: Loss of the settings in use.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    shown = [one for one in tried if one.losses]
+    losses = [float(np.mean(one.losses)) for one in shown]
+    colours = [_COLOURS[one.outcome] for one in shown]
+    rows = -(-(1 + len(space)) // _PER_ROW)
+    figure = Figure(figsize=(4 * _PER_ROW, 3 * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    first, *others = figure.subplots(rows, _PER_ROW, squeeze=False).ravel()
+    first.scatter([one.number for one in shown], losses, c=colours)
+    judged = [np.inf if one.loss is None else one.loss for one in tried]
+    first.step(range(len(tried)), np.minimum.accumulate(judged), where="post", label="best so far")
+    first.axhline(present, color="black", linestyle=":", label="as it is now")
+    first.set(title="loss over trials (gray: stopped early)", xlabel="trial", ylabel="pinball loss")
+    first.legend(fontsize=8)
+    for axes, (name, among) in zip(others, space.items(), strict=False):
+        values = [one.params[name] for one in shown]
+        if isinstance(among, Choice):
+            values = [str(value) for value in values]
+        axes.scatter(values, losses, c=colours)
+        if isinstance(among, Range) and among.log:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_title(name)
+    for axes in others[len(space) :]:
+        axes.set_axis_off()
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=100)
+    return image.getvalue()
