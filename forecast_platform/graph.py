@@ -29,6 +29,7 @@ _FORECAST_SETTINGS = ("horizon_days", "sample_paths", "seed", "country")
 PLAN_SETTINGS = (
     "service_level", "holding_rate", "order_cost", "cost_share", "lead_time_days",
     "lead_time_std_days", "review_days", "min_order_quantity", "pack_size",
+    "order_budget", "order_volume", "location_order_volume",
 )  # fmt: skip
 """Settings that carry the names of the plan's parameters."""
 
@@ -70,6 +71,9 @@ class Node:
     also: tuple[str, ...] = ()
     version: str = "1"
 
+
+ISSUED = ("forecasts", "lead_time_demand", "forecast_levels")
+"""Tables issued together for an origin."""
 
 FEATURE_LOOKBACK_DAYS = 55
 FORECAST_CONTEXT_DAYS = 182
@@ -136,7 +140,7 @@ def graph(
                 *attributes,
             ),
             kind=Kind.RECORD,
-            also=("lead_time_demand",),
+            also=ISSUED[1:],
             version=forecast_version,
         ),
         Node(
@@ -145,6 +149,7 @@ def graph(
                 Read("forecasts"),
                 Read("lead_time_demand"),
                 Read("lead_times"),
+                Read("policy_choice", last_known=True),
                 Read("clean_demand", first=-PLAN_DEMAND_DAYS),
                 Read("validated_inventory", first=-PLAN_INVENTORY_DAYS),
                 Read("validated_purchase_orders", first=-PLAN_ORDER_DAYS),
@@ -186,6 +191,10 @@ def graph_of(settings: Settings, sql: SqlProject) -> tuple[Node, ...]:
         forecast_version=digest(_FORECAST_SETTINGS),
         plan_version=digest(_FORECAST_SETTINGS + PLAN_SETTINGS),
     )
+
+
+TRAINED = ("model_versions", "policy_choice")
+"""Made weekly, for a training cutoff: not by what is stale."""
 
 
 def last_cutoff(day: dt.date) -> dt.date:

@@ -13,7 +13,16 @@ import polars as pl
 
 from forecast_platform import incremental, progress
 from forecast_platform.contracts import Table, tables
-from forecast_platform.graph import PLAN_SETTINGS, Launch, Node, Read, graph_of, last_cutoff
+from forecast_platform.databases import mlflow_address
+from forecast_platform.graph import (
+    PLAN_SETTINGS,
+    TRAINED,
+    Launch,
+    Node,
+    Read,
+    graph_of,
+    last_cutoff,
+)
 from forecast_platform.incremental import State
 from forecast_platform.lake import Lake
 from forecast_platform.lake.days import ONE_DAY
@@ -22,6 +31,7 @@ from forecast_platform.replenishment import PlanParameters
 from forecast_platform.retraining import outdated_cutoff
 from forecast_platform.settings import Settings
 from forecast_platform.sql.project import SqlProject
+from forecast_platform.tracking import Tracker
 
 
 class Home:
@@ -41,6 +51,11 @@ class Home:
         return Lake(self.settings.lake)
 
     @cached_property
+    def tracker(self) -> Tracker:
+        """Where trainings are recorded."""
+        return Tracker(self.settings.mlflow_home, mlflow_address(self.settings))
+
+    @cached_property
     def sql(self) -> SqlProject:
         """The SQL models."""
         return SqlProject.load()
@@ -58,7 +73,7 @@ class Home:
         """The newest publications."""
         current = self.lake.ledger.current()
         if self._state is None or self._state[0] is not current:
-            self._state = (current, State(current))
+            self._state = (current, State(current, self._state and self._state[1]))
         return self._state[1]
 
     def stale(self) -> dict[str, list[dt.date]]:
@@ -93,7 +108,7 @@ class Home:
             return [launch._replace(tables=tables_before) for launch in launches]
         else:
             cutoff = last_cutoff(origin)
-        return [Launch(("model_versions",), cutoff, cutoff)] if cutoff else launches
+        return [Launch(TRAINED, cutoff, cutoff)] if cutoff else launches
 
     def has_model(self, origin: dt.date) -> bool:
         """Whether a model was trained on data up to `origin` or less."""
@@ -181,22 +196,28 @@ class Making:
         if contract.day is None:
             return self.home.lake.scan(contract)
         read = next(read for read in self.node.reads if read.table == table)
+        if read.last_known:
+            known = [day for day in self.home.state().days(table) if day <= self.first]
+            return self.home.lake.scan(contract, known[-1] if known else self.first, self.last)
         return self.home.lake.scan(
             contract, self.first + dt.timedelta(read.first), self.last + dt.timedelta(read.last)
         )
 
     def publish(self, frames: Mapping[str, pl.DataFrame]) -> None:
-        """Write the tables made; the node's own table last, because it says that all is done."""
+        """Write the tables made and record them at once, so that all of them are done or none."""
         contracts: list[Table] = [tables()[name] for name in (*self.node.also, self.node.table)]
-        for contract in contracts:
-            frame = frames[contract.name]
-            if contract.day is None:
-                self.home.lake.replace_all(contract, frame, self.inputs.get(WHOLE))
-                continue
-            inputs = self.inputs
-            if incremental.keeps_to_span(self.node):
-                first, last = self.home.state().span() or (dt.date.max, dt.date.min)
-                frame = frame.filter(pl.col(contract.day).is_between(first, last))
-                # A day emptied because it left the span is made again should it come back.
-                inputs = {day: mark for day, mark in inputs.items() if first <= day <= last}
-            self.home.lake.replace_days(contract, frame, self.days, inputs)
+        with self.home.lake.together():
+            for contract in contracts:
+                self._write(contract, frames[contract.name])
+
+    def _write(self, contract: Table, frame: pl.DataFrame) -> None:
+        if contract.day is None:
+            self.home.lake.replace_all(contract, frame, self.inputs.get(WHOLE))
+            return
+        inputs = self.inputs
+        if incremental.keeps_to_span(self.node):
+            first, last = self.home.state().span() or (dt.date.max, dt.date.min)
+            frame = frame.filter(pl.col(contract.day).is_between(first, last))
+            # A day emptied because it left the span is made again should it come back.
+            inputs = {day: mark for day, mark in inputs.items() if first <= day <= last}
+        self.home.lake.replace_days(contract, frame, self.days, inputs)

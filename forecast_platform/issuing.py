@@ -1,4 +1,4 @@
-"""From trained models to the rows of `forecasts` and `lead_time_demand`.
+"""From trained models to the rows of `forecasts`, `lead_time_demand` and `forecast_levels`.
 
 Puts the rooms together: the champion of each origin is loaded and shown the panel of its days.
 """
@@ -13,11 +13,12 @@ from typing import Any
 import polars as pl
 
 from forecast_platform import progress
-from forecast_platform.contracts.derived import FORECASTS, LEAD_TIME_DEMAND
+from forecast_platform.contracts import tables
 from forecast_platform.errors import ModelError
 from forecast_platform.forecasting import Champion, Issuer, champion_for
 from forecast_platform.forecasting.calibrated import load_forecaster
-from forecast_platform.graph import FORECAST_CONTEXT_DAYS
+from forecast_platform.forecasting.summed import forecast_levels
+from forecast_platform.graph import FORECAST_CONTEXT_DAYS, ISSUED
 from forecast_platform.home import Home, Making
 from forecast_platform.lake import polars_schema
 from forecast_platform.lake.days import ONE_DAY
@@ -34,7 +35,7 @@ def issue(
     making: Making,
     revisions: Mapping[dt.date, int],
     load: Callable[[Path], Forecaster] = load_forecaster,
-) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+) -> Iterator[Mapping[str, pl.DataFrame]]:
     """Issue the forecasts of the origins in `revisions`, one at a time.
 
     Each origin sees a panel of its own: the series on offer and the days its model may read. So its
@@ -47,7 +48,7 @@ def issue(
         load: Loads the forecaster of a folder.
 
     Yields:
-        Rows of `forecasts` and of `lead_time_demand` of one origin.
+        The rows of one origin by table: those of `ISSUED`.
     """
     settings = home.settings
     versions = home.read("model_versions")
@@ -72,7 +73,9 @@ def issue(
             protection_days=lead["protection_days"].to_numpy(),
             lead_time_days=lead["lead_time_days"].to_numpy(),
         ):  # fmt: skip
-            yield forecasts.with_columns(revision=pl.lit(revision, dtype=pl.Int64)), demand
+            forecasts = forecasts.with_columns(revision=pl.lit(revision, dtype=pl.Int64))
+            sums = forecast_levels(known, forecasts, settings.seed)
+            yield dict(zip(ISSUED, (forecasts, demand, sums), strict=True))
 
 
 def forecast_drivers(
@@ -105,16 +108,13 @@ def forecast_drivers(
     return frame.select("driver", "contribution"), lacking
 
 
-def gathered(
-    parts: Iterator[tuple[pl.DataFrame, pl.DataFrame]],
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """All origins as one frame of `forecasts` and one of `lead_time_demand`."""
-    forecasts = [polars_schema(FORECASTS).to_frame()]
-    demand = [polars_schema(LEAD_TIME_DEMAND).to_frame()]
-    for part, lead in parts:
-        forecasts.append(part)
-        demand.append(lead)
-    return pl.concat(forecasts), pl.concat(demand)
+def gathered(parts: Iterator[Mapping[str, pl.DataFrame]]) -> dict[str, pl.DataFrame]:
+    """All origins as one frame by table."""
+    held = {name: [polars_schema(tables()[name]).to_frame()] for name in ISSUED}
+    for part in parts:
+        for name, frame in part.items():
+            held[name].append(frame)
+    return {name: pl.concat(frames) for name, frames in held.items()}
 
 
 def _terms(

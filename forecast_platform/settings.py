@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -62,6 +62,9 @@ class Settings(BaseSettings):
         min_length=1,
         description="Families that are trained; `ensemble` weighs the others.",
     )
+    model_options: dict[str, dict[str, Any]] = Field(
+        {}, description="Options by family, such as those that a search found."
+    )
     backtest_origins: int = Field(4, ge=1, description="Rolling origins at each training cutoff.")
     training_effort: float = Field(
         1.0, gt=0, le=4, description="Share of the usual epochs and rows to train on."
@@ -84,11 +87,23 @@ class Settings(BaseSettings):
     review_days: int = Field(7, ge=1, description="Review period where no supplier is known.")
     min_order_quantity: float = Field(1, ge=0, description="MOQ where no supplier is known.")
     pack_size: float = Field(1, gt=0, description="Pack where no supplier is known.")
+    order_budget: float | None = Field(
+        None, ge=0, description="Most that the orders of a day may cost."
+    )
+    order_volume: float | None = Field(
+        None, ge=0, description="Most volume that the orders of a day may have."
+    )
+    location_order_volume: float | None = Field(
+        None, ge=0, description="Most volume of a day's orders for one location."
+    )
 
     settle_seconds: float = Field(2.0, ge=0, description="A younger file may still be written.")
     landing_batch_files: int = Field(500, ge=1, description="Files landed by one run at most.")
     retention_days: int = Field(90, ge=1, description="Days that finished runs are kept.")
     webhook_url: str | None = Field(None, description="Address told about failed runs.")
+    database_url: SecretStr | None = Field(
+        None, description="Postgres for Dagster and MLflow: postgresql://user:password@host/name."
+    )
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1,
                          description="Processes for work per series.")  # fmt: skip
 
@@ -99,6 +114,13 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, OSError, ValueError) as error:
             raise ValueError("is no time zone; write a name like Europe/Berlin") from error
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("should start with postgresql://")
         return value
 
     @field_validator("models")
@@ -178,7 +200,7 @@ def settings() -> Settings:
         return Settings()
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']} (got {e['input']!r})"
+            f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']} (got {_shown(e['loc'], e['input'])})"
             for e in error.errors()
         )
         raise ConfigurationError(
@@ -194,21 +216,30 @@ def settings() -> Settings:
         ) from error
 
 
+def _shown(location: tuple[int | str, ...], value: object) -> str:
+    return "a secret" if location[:1] == ("database_url",) else repr(value)
+
+
 def save_settings(home: Path, values: dict[str, Any]) -> None:
-    """Merge `values` into the home folder's settings.toml (strings, numbers, dates, lists)."""
+    """Merge `values` into the home folder's settings.toml."""
     path = home / "settings.toml"
     known = tomllib.loads(path.read_text()) if path.exists() else {}
     merged = {**known, **values}
 
-    def literal(value: Any) -> str:
-        if isinstance(value, bool):
-            return str(value).lower()
-        if isinstance(value, dt.date | int | float):
-            return str(value)
-        if isinstance(value, list | tuple):
-            return "[" + ", ".join(literal(v) for v in value) + "]"
-        return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
-
     home.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{k} = {literal(v)}\n" for k, v in sorted(merged.items())))
+    path.write_text("".join(f"{k} = {toml_value(v)}\n" for k, v in sorted(merged.items())))
     settings.cache_clear()
+
+
+def toml_value(value: Any) -> str:
+    """A string, number, date, list or table of such as TOML writes it on one line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dt.date | int | float):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    if isinstance(value, dict):
+        inside = ", ".join(f"{name} = {toml_value(one)}" for name, one in value.items())
+        return "{" + inside + "}"
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 
+from forecast_platform.contracts.choice import POLICY_CHOICE
 from forecast_platform.contracts.core import Column, DType, Table, raw, rejected, validated
 from forecast_platform.contracts.derived import DERIVED, QUANTILES, quantile_name
 from forecast_platform.contracts.features import FEATURES
@@ -41,5 +42,5 @@ def landed_table(name: str) -> Table:
 def tables() -> Mapping[str, Table]:
     """Every table of the lake by name, stage by stage."""
     staged = [stage(table) for table in LANDED for stage in (raw, validated, rejected)]
-    derived = (*DERIVED, FEATURES, REPLENISHMENT_PLAN)
+    derived = (*DERIVED, FEATURES, POLICY_CHOICE, REPLENISHMENT_PLAN)
     return {table.name: table for table in (*staged, *derived)}

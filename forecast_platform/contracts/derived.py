@@ -130,6 +130,32 @@ FORECASTS = Table(
     ),
 )
 
+_SUMMED = "empty where the level sums over all of them."
+
+FORECAST_LEVELS = Table(
+    name="forecast_levels",
+    description="Forecasts of sums: of items, categories, locations and the total. Means are the "
+    "sums of the means in `forecasts`; quantiles are those of the sum, as series err together.",
+    grain="one row per origin, level, sum and target day",
+    key=("origin", "level", "item_id", "category", "location_id", "date"),
+    day="origin",
+    group="forecasts",
+    columns=(
+        ORIGIN,
+        Column("level", DType.STRING, "Level of aggregation.",
+               allowed=("item", "category x location", "category", "location", "total")),
+        Column("item_id", DType.STRING, f"Item; {_SUMMED}", required=False),
+        Column("category", DType.STRING, f"Category; {_SUMMED}", required=False),
+        Column("location_id", DType.STRING, f"Location; {_SUMMED}", required=False),
+        Column("date", DType.DATE, "Target day."),
+        Column("horizon", DType.INT, "Days from origin to target.", "days", minimum=1),
+        Column("series", DType.INT, "Item-locations that are summed.", minimum=1),
+        Column("mean", DType.REAL, "Expected demand.", "units", minimum=0),
+        *_quantiles("demand of all of them on the target day"),
+        Column("revision", DType.INT, "0 as first issued, then the number of restatements."),
+    ),
+)  # fmt: skip
+
 LEAD_TIME_DEMAND = Table(
     name="lead_time_demand",
     description="Distribution of demand over lead time plus review period, from sample paths.",
@@ -263,6 +289,7 @@ DERIVED = (
     UNREADABLE_ROWS,
     CLEAN_DEMAND,
     FORECASTS,
+    FORECAST_LEVELS,
     LEAD_TIMES,
     LEAD_TIME_DEMAND,
     ACCURACY,

@@ -61,6 +61,14 @@ PRODUCTS = Table(
         ),
         Column("unit_cost", DType.FLOAT, "Purchase cost per unit.", "currency", False, minimum=0),
         Column("supplier_id", DType.STRING, "Supplier the item is bought from.", required=False),
+        Column(
+            "volume",
+            DType.FLOAT,
+            "Volume of a unit, in any one measure.",
+            "volume",
+            False,
+            minimum=0,
+        ),
     ),
 )
 
@@ -172,6 +180,8 @@ SUPPLIERS = Table(
                positive=True, default="1"),
         Column("order_cost", DType.FLOAT, "Fixed cost of one order line.", "currency", False,
                minimum=0),
+        Column("min_order_value", DType.FLOAT, "Least value of all orders of a day together, if "
+               "any is placed; on the row for all items.", "currency", False, minimum=0),
     ),
 )  # fmt: skip
 

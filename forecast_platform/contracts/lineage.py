@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from forecast_platform.contracts.derived import ACCURACY, FORECASTS, LEAD_TIME_DEMAND, LEAD_TIMES
+from forecast_platform.contracts.choice import POLICY_CHOICE
+from forecast_platform.contracts.derived import (
+    ACCURACY,
+    FORECAST_LEVELS,
+    FORECASTS,
+    LEAD_TIME_DEMAND,
+    LEAD_TIMES,
+)
 from forecast_platform.contracts.features import FEATURES
 from forecast_platform.contracts.outcome import PLAN_OUTCOME
 from forecast_platform.contracts.plan import REPLENISHMENT_PLAN
@@ -62,6 +69,11 @@ _STOCK = _from("validated_inventory", "on_hand", "reserved")
 _ORDERED = _from("validated_purchase_orders", "quantity", "expected_date", "received_date")
 _POSITION = _STOCK + _ORDERED + _from("clean_demand", "demand_units")
 _ORDER = _POSITION + _SPREAD + _from("validated_suppliers", "min_order_quantity", "pack_size")
+_DEMANDED = _from("clean_demand", "demand_units")
+_ORDER_TERMS = ("review_days", "min_order_quantity", "pack_size", "order_cost")
+_SIMULATED = _DEMANDED + _LEAD_SPREAD + _from("validated_suppliers", *_ORDER_TERMS)
+_COSTED = _SIMULATED + _from("validated_products", "unit_cost") + _from("clean_demand", "price")
+_COSTS = ("cost", "cost_error", "holding_cost", "ordering_cost", "shortage_cost")
 
 LINEAGE: Mapping[str, Mapping[str, Sources]] = {
     FEATURES.name: {
@@ -78,6 +90,12 @@ LINEAGE: Mapping[str, Mapping[str, Sources]] = {
         "model": _from("model_versions", "model"),
         "model_version": _from("model_versions", "version"),
         "training_cutoff": _from("model_versions", "cutoff"),
+    },
+    FORECAST_LEVELS.name: {
+        **_same("forecasts", ("origin", *_KEYS, "date", "horizon", "mean", "revision")),
+        "category": _from("validated_products", "category"),
+        "series": _from("forecasts", *_KEYS),
+        **dict.fromkeys(_QUANTILES, _from("forecasts", *_QUANTILES) + _from("features", "demand")),
     },
     LEAD_TIMES.name: {
         **_same("validated_purchase_orders", ("supplier_id", "item_id")),
@@ -112,6 +130,7 @@ LINEAGE: Mapping[str, Mapping[str, Sources]] = {
     PLAN_OUTCOME.name: {
         **_same("replenishment_plan", (*_KEYS, *_JUDGED)),
         "plan_date": _from("replenishment_plan", "date"),
+        "service_level": _from("replenishment_plan", "service_level", "critical_ratio"),
         **dict.fromkeys(("actual_lead_time_demand", "actual_protection_demand"), _SOLD),
         "sold_units": _from("clean_demand", "net_units"),
         "stockout_days": _from("clean_demand", "is_stockout"),
@@ -120,6 +139,12 @@ LINEAGE: Mapping[str, Mapping[str, Sources]] = {
         "within_reorder_point": _SOLD + _from("replenishment_plan", "reorder_point"),
         "sent_units": _from("validated_purchase_orders", "quantity", "date"),
         "received_units": _from("validated_purchase_orders", "quantity", "received_date"),
+    },
+    POLICY_CHOICE.name: {
+        **_same("clean_demand", _KEYS),
+        **dict.fromkeys(("known_days", "reorder_point", "order_up_to_level"), _DEMANDED),
+        **dict.fromkeys(("fill_rate", "cycle_service_level", "service_error"), _SIMULATED),
+        **dict.fromkeys(("policy", "rank", "is_chosen", *_COSTS), _COSTED),
     },
     REPLENISHMENT_PLAN.name: {
         **_same("forecasts", (*_KEYS, *_MODEL, "origin")),
@@ -136,6 +161,12 @@ LINEAGE: Mapping[str, Mapping[str, Sources]] = {
         "protection_demand": _EXPECTED,
         "protection_std": _from("lead_time_demand", "std"),
         "lead_time_std_days": _LEAD_SPREAD,
+        **_same("policy_choice", ("policy",)),
+        "policy_source": _from("policy_choice", "basis"),
+        "policy_cutoff": _from("policy_choice", "cutoff"),
+        "policy_cost": _from("policy_choice", "cost"),
+        "next_policy": _from("policy_choice", "policy", "rank"),
+        "next_policy_cost": _from("policy_choice", "cost", "rank"),
         "safety_stock": _SPREAD + _LEAD_SPREAD,
         "reorder_point": _SPREAD + _LEAD_SPREAD,
         "abc_class": _from("clean_demand", "demand_units", "price"),
@@ -146,6 +177,9 @@ LINEAGE: Mapping[str, Mapping[str, Sources]] = {
         "order_up_to_level": _SPREAD,
         "raw_quantity": _ORDER,
         "order_quantity": _ORDER,
+        "unlimited_quantity": _ORDER,
+        "supplier_minimum": _from("validated_suppliers", "min_order_value"),
+        "order_volume": _ORDER + _from("validated_products", "volume"),
     },
 }
 """Column lineage by table and column."""

@@ -27,7 +27,9 @@ PLAN_OUTCOME = Table(
         Column("plan_date", DType.DATE, "Day of the plan."),
         _days("lead_time_days", "Lead time planned with."),
         _days("protection_days", "Lead time plus review period."),
-        Column("service_level", DType.FLOAT, "Cycle service level aimed at.", "share", True, 0, 1),
+        Column("service_level", DType.FLOAT, "Probability with which the reorder point was to "
+               "last: the service level aimed at, or the critical ratio of the policy.", "share",
+               True, 0, 1),
         _units("lead_time_demand", "Expected demand in the lead time.", required=False),
         _units("actual_lead_time_demand", "Demand in it; on days of unknown demand what was sold."),
         _units("protection_demand", "Expected demand in the protection period.", required=False),

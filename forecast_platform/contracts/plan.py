@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from forecast_platform.contracts.choice import BASES, POLICIES
 from forecast_platform.contracts.core import Column, DType, Table
 
 
@@ -25,7 +26,7 @@ class ReasonCode(StrEnum):
 
     BELOW_REORDER_POINT = (
         "BELOW_REORDER_POINT",
-        "Order: the inventory position is at or below the reorder point.",
+        "Due: the inventory position is at or below the reorder point.",
     )
     ABOVE_REORDER_POINT = (
         "ABOVE_REORDER_POINT",
@@ -43,11 +44,35 @@ class ReasonCode(StrEnum):
 
     RAISED_TO_MOQ = "RAISED_TO_MOQ", "The quantity was raised to the supplier's minimum."
     ROUNDED_TO_PACKS = "ROUNDED_TO_PACKS", "The quantity was rounded up to whole packs."
+    ROUNDED_TO_LOTS = (
+        "ROUNDED_TO_LOTS",
+        "The quantity was rounded down to whole economic lots, as its policy orders.",
+    )
+    CUT_TO_CAP = "CUT_TO_CAP", "The quantity was cut to the most its policy orders at once."
     EOQ_CAPPED = "EOQ_CAPPED", "The economic order quantity was cut to the longest cover allowed."
     EXCEEDS_MAX_COVER = (
         "EXCEEDS_MAX_COVER",
         "Minimum or pack buy more than the longest cover allowed: a planner has to decide.",
     )
+    CUT_TO_BUDGET = (
+        "CUT_TO_BUDGET",
+        "Less is ordered than the policy asks for, or later: the budget buys what is worth more.",
+    )
+    CUT_TO_VOLUME = (
+        "CUT_TO_VOLUME",
+        "Less is ordered than the policy asks for, or later: the volume is better used.",
+    )
+    RAISED_TO_SUPPLIER_MINIMUM = (
+        "RAISED_TO_SUPPLIER_MINIMUM",
+        "More is ordered than the policy asks for, or earlier, so that the orders of the supplier "
+        "reach its minimum order value.",
+    )
+    POSTPONED_TO_SUPPLIER_MINIMUM = (
+        "POSTPONED_TO_SUPPLIER_MINIMUM",
+        "Due, but postponed: what the supplier's minimum order value asks for beside it costs more "
+        "than the order is worth, or cannot be reached.",
+    )
+    VOLUME_UNKNOWN = "VOLUME_UNKNOWN", "The item's volume is not known and counts as nothing."
     STOCKOUT_BEFORE_RECEIPT = (
         "STOCKOUT_BEFORE_RECEIPT",
         "Stock is expected to run out before an order sent now can arrive.",
@@ -171,7 +196,15 @@ _DEMAND = (
     _units("protection_std", "Standard deviation of it.", required=False),
 )  # fmt: skip
 _POLICY = (
-    Column("policy", DType.STRING, "Ordering policy.", allowed=("(R,s,S)",)),
+    Column("policy", DType.STRING, "Ordering policy.", allowed=POLICIES),
+    Column("policy_source", DType.STRING, "What the choice of policy rests on: the line's own "
+           "demand, the choice of its class, or the default.", allowed=BASES),
+    Column("policy_cutoff", DType.DATE, "Last day of demand that choice rests on; empty without "
+           "one.", required=False),
+    _money("policy_cost", "Expected cost per day under the policy, simulated when it was chosen."),
+    Column("next_policy", DType.STRING, "Next best policy, where it was chosen by the line's own "
+           "demand.", required=False, allowed=POLICIES),
+    _money("next_policy_cost", "Expected cost per day under that."),
     Column("abc_class", DType.STRING, "Class by annual value.", allowed=("A", "B", "C")),
     Column("xyz_class", DType.STRING, "Class by variation of demand.", allowed=("X", "Y", "Z")),
     Column("life_cycle", DType.STRING, "Class by the course of demand over two years.",
@@ -179,8 +212,16 @@ _POLICY = (
     Column("service_level", DType.FLOAT, "Cycle service level aimed at.", "share", True, 0, 1),
     _units("safety_stock", "Stock against the spread of demand and lead time.", required=False),
     _units("reorder_point", "protection_demand + safety_stock.", required=False),
+    Column("critical_ratio", DType.FLOAT, "Probability that safety stock protects at, where the "
+           "policy weighs lost margin against holding; else it protects at the service level.",
+           "share", False, 0, 1),
     _units("eoq", "Economic order quantity.", required=False),
-    _units("order_up_to_level", "reorder_point + economic order quantity, capped.", required=False),
+    _units("order_up_to_level", "reorder_point + cycle stock: of (R,s,S) and (R,s,nQ) the economic "
+           "order quantity, capped.", required=False),
+    _units("lot_size", "Orders are whole lots of so many; empty where the policy has none.",
+           required=False),
+    _units("order_cap", "Most units the policy orders at once; empty where it has no most.",
+           required=False),
     Column(
         "parameter_source",
         DType.STRING,
@@ -200,8 +241,21 @@ _CONSTRAINTS = (
     _units("min_order_quantity", "Smallest order."),
     _units("pack_size", "Units per pack."),
 )
+_LIMITS = (
+    _money("supplier_minimum", "Least value of the supplier's orders together; empty without."),
+    _units("unlimited_quantity", "Units the line would order without limits shared with others; "
+           "empty where none are set.", required=False),
+    Column("order_volume", DType.FLOAT, "Order quantity at unit volume; empty without a limit of "
+           "volume.", "volume", False, 0),
+    Column("plan_gap", DType.FLOAT, "Most by which any other plan of the day within its limits "
+           "could be worth more, as share of this one's worth; empty without limits.", "share",
+           False, 0),
+    _money("budget_price", "What one more unit of currency in the day's budget would be worth; "
+           "empty without a budget."),
+)  # fmt: skip
 _DECISION = (
-    _units("raw_quantity", "order_up_to_level - inventory_position, before rounding.",
+    _units("raw_quantity", "order_up_to_level - inventory_position, at most order_cap, before "
+           "rounding.",
            required=False),
     _units("order_quantity", "Units to order, whole packs; empty if no quantity can be told.",
            required=False),
@@ -237,5 +291,6 @@ REPLENISHMENT_PLAN = Table(
     key=("date", "item_id", "location_id"),
     day="date",
     group="replenishment",
-    columns=(*_KEYS, *_POSITION, *_DEMAND, *_POLICY, *_CONSTRAINTS, *_DECISION, *_LINEAGE),
-)
+    columns=(*_KEYS, *_POSITION, *_DEMAND, *_POLICY, *_CONSTRAINTS, *_DECISION, *_LIMITS,
+             *_LINEAGE),
+)  # fmt: skip

@@ -33,7 +33,11 @@ attributes = dg.define_asset_job(
 daily_graph = dg.define_asset_job(
     "daily_graph",
     selection=dg.AssetSelection.assets(*_stages(*_DAILY))
-    | dg.AssetSelection.groups("clean", "features", "forecasts", "replenishment")
+    | (
+        dg.AssetSelection.groups("clean", "features", "forecasts", "replenishment")
+        # Made weekly, with the models.
+        - dg.AssetSelection.assets("policy_choice")
+    )
     | dg.AssetSelection.assets("accuracy", "plan_outcome"),
     partitions_def=DAILY,
     description="From validated sales to the replenishment plan, for one day or a range of days.",
@@ -41,9 +45,10 @@ daily_graph = dg.define_asset_job(
 
 weekly_training = dg.define_asset_job(
     "weekly_training",
-    selection=[*MODEL_ASSETS, "model_versions", "model_scores"],
+    selection=[*MODEL_ASSETS, "model_versions", "model_scores", "policy_choice"],
     partitions_def=WEEKLY,
-    description="Trains every family on data up to the cutoff and chooses the champion.",
+    description="Trains every family on data up to the cutoff, chooses the champion and the policy "
+    "of every item at every location.",
 )
 
 standing_check = dg.define_asset_job(

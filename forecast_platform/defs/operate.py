@@ -14,7 +14,7 @@ import dagster as dg
 from forecast_platform.defs.instance import instance, materialise
 from forecast_platform.defs.selection import assets_of
 from forecast_platform.errors import ModelError, PlatformError
-from forecast_platform.graph import Launch, last_cutoff
+from forecast_platform.graph import TRAINED, Launch, last_cutoff
 from forecast_platform.home import Home
 from forecast_platform.settings import Settings
 
@@ -60,7 +60,7 @@ class Operator:
         return made
 
     def train(self, cutoff: dt.date) -> None:
-        """Train every family on data up to `cutoff` and choose the champion."""
+        """Train every family on data up to `cutoff`, choose the champion and every SKU's policy."""
         if cutoff != last_cutoff(cutoff):
             raise ModelError(
                 f"{cutoff} is no training cutoff: cutoffs are Sundays, such as "
@@ -70,7 +70,7 @@ class Operator:
         if span is None or not span[0] <= cutoff <= span[1]:
             held = f"sales of {span[0]} to {span[1]}" if span else "no sales"
             raise ModelError(f"Cannot train up to {cutoff}: the lake holds {held}.")
-        self._run(["model_versions"], cutoff, cutoff)
+        self._run(TRAINED, cutoff, cutoff)
 
     def issue(self, first: dt.date, last: dt.date, *, restate: bool = False) -> None:
         """Issue forecasts and plans of the origins first..last.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from forecast_platform.models import Forecaster
+    from forecast_platform.replenishment.service_front import ServiceFront
 
 _SHOWN_DAYS = 56
 _SHOWN_SUPPLIERS = 12
@@ -27,10 +28,7 @@ _SHOWN_DRIVERS = 8
 
 
 def forecast_against_actuals(home: Home, origin: dt.date) -> bytes:
-    """PNG of total demand before an origin and its forecast, with the best seller beside it.
-
-    Totals of quantiles are not quantiles of totals, so only the single series has a band.
-    """
+    """PNG of total demand before an origin and its forecast, with the best seller beside it."""
     actuals = home.read("clean_demand", origin - _SHOWN_DAYS * ONE_DAY, origin)
     forecast = home.read("forecasts", origin, origin)
     figure = _figure()
@@ -51,6 +49,26 @@ def forecast_against_actuals(home: Home, origin: dt.date) -> bytes:
     for axes in (total, single):
         axes.tick_params(axis="x", rotation=30)
     total.legend()
+    return _png(figure)
+
+
+def total_with_fan(home: Home, origin: dt.date) -> bytes:
+    """PNG of the total around an origin: demand that came, and the forecast with its intervals."""
+    ahead = home.read("forecast_levels", origin, origin).filter(level="total").sort("date")
+    days = ahead["date"].to_list()
+    came = home.read("clean_demand", origin - _SHOWN_DAYS * ONE_DAY, max([origin, *days]))
+    by_day = came.group_by("date").agg(pl.col("demand_units").sum()).sort("date")
+    figure = _figure()
+    axes = figure.subplots()
+    axes.plot(by_day["date"].to_list(), by_day["demand_units"].to_list(), "-", label="demand")
+    axes.plot(days, ahead["mean"].to_list(), "--", label="forecast")
+    for share, low, high in ((90, "q05", "q95"), (80, "q10", "q90"), (50, "q25", "q75")):
+        axes.fill_between(
+            days, ahead[low].to_list(), ahead[high].to_list(), color="C1", alpha=0.2,
+            label=f"{share} % interval",
+        )  # fmt: skip
+    axes.set_title(f"All items and locations, units per day, origin {origin}")
+    axes.legend(fontsize="small")
     return _png(figure)
 
 
@@ -161,6 +179,25 @@ def stock_ahead(home: Home, plan: pl.DataFrame) -> bytes | None:
         axes.legend(fontsize="small")
         return _png(figure)
     return None
+
+
+def cost_against_service(front: ServiceFront, day: dt.date) -> bytes:
+    """PNG of what service costs within the limits of a day, and of the plan that was made.
+
+    Args:
+        front: Plans within the limits, the chosen one and the one without limits.
+        day: Day of the plan.
+    """
+    figure = _figure()
+    axes = figure.subplots()
+    axes.step(front.cost, front.service, "-", where="post", label="within the limits")
+    axes.plot(*front.chosen, "*", markersize=12, label="the plan")
+    axes.plot(*front.unlimited, "o", label="without limits")
+    axes.set_xlabel("order value, order cost and holding")
+    axes.set_ylabel("share of demand for stock met")
+    axes.set_title(f"Cost against service, plan of {day}")
+    axes.legend(fontsize="small")
+    return _png(figure)
 
 
 def planned_against_actual(outcomes: pl.DataFrame) -> bytes:

@@ -14,7 +14,7 @@ from forecast_platform.defs.instance import RANGE_END, RANGE_START
 from forecast_platform.defs.jobs import attributes, daily_graph, land_files, weekly_training
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.selection import assets_of
-from forecast_platform.graph import Launch
+from forecast_platform.graph import TRAINED, Launch
 from forecast_platform.settings import settings
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _request(
 def _job(launch: Launch) -> UnresolvedAssetJobDefinition:
     if launch.first is None:
         return attributes
-    return weekly_training if launch.tables == ("model_versions",) else daily_graph
+    return weekly_training if launch.tables == TRAINED else daily_graph
 
 
 @dg.run_failure_sensor(name="failure_sensor", minimum_interval_seconds=30)

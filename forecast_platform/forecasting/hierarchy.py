@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from forecast_platform.errors import ModelError
 from forecast_platform.forecasting.levels import SERIES, Level
 from forecast_platform.forecasting.pit import quantiles_at
+from forecast_platform.models.base import known_quantiles
 
 Floats = NDArray[np.floating[Any]]
 Method = Literal["bottom_up", "structural", "variance", "shrunk"]
@@ -57,9 +58,9 @@ class Hierarchy:
         at = [level.name for level in self.levels].index(name)
         return slice(int(self._starts[at]), int(self._starts[at + 1]))
 
-    def sums(self, series: Floats) -> Floats:
-        """(M, ...) rows of (N, ...) series."""
-        total = self.summing @ series.reshape(self.n_series, -1)
+    def sums(self, series: Floats, rows: slice = slice(None)) -> Floats:
+        """(M, ...) rows of (N, ...) series, or the rows wanted, in the precision of the series."""
+        total = self.summing[rows].astype(series.dtype) @ series.reshape(self.n_series, -1)
         return np.asarray(total.reshape(-1, *series.shape[1:]))
 
 
@@ -97,21 +98,25 @@ class Reconciler:
         """(M, ...) coherent rows of (M, ...) base forecasts, in 64 bit.
 
         Args:
-            base: Forecasts of all rows; days, paths or both along the other axes.
+            base: Forecasts of all rows, for bottom-up of the N series alone if need be; days,
+                paths or both along the other axes.
             nonnegative: Set series below zero to zero before they are summed (Di Fonzo and
                 Girolimetto 2023, "set negative to zero").
         """
+        return self.hierarchy.sums(self.series(base, nonnegative=nonnegative))
+
+    def series(self, base: Floats, *, nonnegative: bool = True) -> Floats:
+        """(N, ...) series whose sums are the coherent rows; arguments as for a call."""
         n = self.hierarchy.n_series
-        flat = np.asarray(base, dtype=np.float64).reshape(len(base), -1)
-        series = flat[:n]
+        series = base[:n]
         if self.method != "bottom_up":
-            gap = flat[n:] - self._upper @ series
+            flat = np.asarray(base, dtype=np.float64).reshape(len(base), -1)
+            gap = flat[n:] - self._upper @ flat[:n]
             step = self._solved(gap)
-            series = series + self._own[:n, None] * (self._upper.T @ step)
-            series = series - self._common[:n] @ (self._across.T @ step)
-        if nonnegative:
-            series = np.maximum(series, 0)
-        return self.hierarchy.sums(series).reshape(base.shape)
+            moved = flat[:n] + self._own[:n, None] * (self._upper.T @ step)
+            moved = moved - self._common[:n] @ (self._across.T @ step)
+            series = moved.reshape(-1, *base.shape[1:])
+        return np.maximum(series, 0) if nonnegative else series
 
     def _spread(
         self, method: Method, residuals: Floats | None
@@ -181,34 +186,44 @@ def coherent_quantiles(
     reconciler: Reconciler,
     quantiles: Floats,
     levels: Sequence[float],
-    residuals: Floats,
+    errors: Floats,
     *,
-    n_paths: int = 200,
     seed: int = 7,
+    rows: slice = slice(None),
 ) -> NDArray[np.float32]:
-    """(M, H, Q) quantiles of coherent sample paths.
+    """(R, H, Q) quantiles of coherent sample paths.
 
-    Quantiles do not add up, paths do. Each path takes the ranks of the residuals of a stretch of
-    days common to all rows (the Schaake shuffle, Clark et al. 2004), so rows that erred together
-    are drawn together; the ranks are pushed through each row's quantiles, and the rows reconciled.
+    Quantiles do not add up, paths do. Every past day makes one path: each row takes the level that
+    its error of that day had among its errors (the Schaake shuffle, Clark et al. 2004), so rows
+    that erred together are drawn together; the levels are pushed through each row's quantiles, and
+    the rows reconciled.
 
     Args:
         reconciler: Makes the paths coherent.
-        quantiles: (M, H, Q) base forecasts of all rows.
+        quantiles: (M, H, Q) base forecasts of all rows, or (N, H, Q) of the series for bottom-up.
         levels: The Q levels.
-        residuals: (M, T) one-step errors of each row, T > H.
-        n_paths: Paths drawn.
-        seed: Seed of the draw.
+        errors: (M, T) or (N, T) errors of the same rows on T past days, NaN where unknown.
+        seed: Seed that parts equal errors, so that series without sales do not seem to err alike.
+        rows: The R rows wanted; all M by default.
     """
-    days, horizon = residuals.shape[1], quantiles.shape[1]
-    start = np.random.default_rng(seed).integers(days - horizon + 1, size=n_paths)
-    ranks = np.nan_to_num(residuals).argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
-    coherent = np.empty(quantiles.shape, dtype=np.float32)
-    for day in range(horizon):
-        at = (ranks[:, start + day] + 0.5) / days
-        drawn = quantiles_at(quantiles[:, day], levels, at)
-        coherent[:, day] = np.quantile(reconciler(drawn), levels, axis=1).T
-    return coherent
+    ranks = _random_ranks(errors, seed)
+    at = (np.arange(errors.shape[1]) + 0.5) / errors.shape[1]
+    coherent = []
+    for day in range(quantiles.shape[1]):
+        drawn = np.take_along_axis(quantiles_at(quantiles[:, day], levels, at), ranks, axis=1)
+        sums = reconciler.hierarchy.sums(reconciler.series(drawn), rows)
+        coherent.append(known_quantiles(sums, levels))
+    return np.stack(coherent, axis=1).astype(np.float32)
+
+
+def _random_ranks(errors: Floats, seed: int) -> NDArray[np.intp]:
+    """(M, T) rank of each error among its row's, equal ones and unknown ones, as 0, by chance."""
+    known = np.nan_to_num(errors).astype(np.float64)
+    apart = 1e-6 * np.random.default_rng(seed).random(errors.shape)
+    order = (known + apart).argsort(axis=1)
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, np.arange(errors.shape[1])[None], axis=1)
+    return ranks
 
 
 def _floored(variance: Floats) -> NDArray[np.float64]:

@@ -59,17 +59,24 @@ class Level:
         return np.where(_add(self, known.astype(np.float32)) > 0, total, np.nan)
 
 
-def levels_of(panel: Panel, names: Iterable[str] = tuple(LEVELS)) -> tuple[Level, ...]:
+def levels_of(
+    panel: Panel, names: Iterable[str] = tuple(LEVELS), *, distinct: bool = True
+) -> tuple[Level, ...]:
     """The levels of the panel's series, finest first.
 
-    A level of which the panel lacks an attribute is left out; so is one that sums the same series
-    as another that is kept, as `location` does in a panel of one location, where the total stays.
+    Args:
+        panel: The series and their attributes; a level of which it lacks one is left out.
+        names: Levels wanted.
+        distinct: Leave out a level that sums the same series as another that is kept, as `location`
+            does in a panel of one location, where the total stays.
     """
     attributes = {**panel.static, "item_id": panel.items, "location_id": panel.locations}
     found = {}
     for name in LEVELS:
         if name in names and set(LEVELS[name]) <= set(attributes):
             found[name] = _level(name, [attributes[key] for key in LEVELS[name]], panel.n_series)
+    if not distinct:
+        return tuple(found.values())
     kept: dict[tuple[int, ...], str] = {}
     first = {SERIES: 0, TOTAL: 1}
     for name in sorted(found, key=lambda name: (first.get(name, 2), len(LEVELS[name]))):

@@ -145,7 +145,8 @@ def _title(row: Mapping[str, Any]) -> str:
     if row["order_quantity"] is None:
         return f"{what}: no quantity can be told"
     if row["order_quantity"] == 0:
-        return f"{what}: nothing to order"
+        within = ", but due without the limits of the day" if row["unlimited_quantity"] else ""
+        return f"{what}: nothing to order{within}"
     supplier = row["supplier_id"] or "a supplier not known"
     return (
         f"{what}: order {row['order_quantity']:,g} units from {supplier} on {row['order_date']}, "
@@ -174,7 +175,7 @@ def _sums(row: Mapping[str, Any]) -> tuple[Sum, ...]:
             (f"expected demand in the lead time, {row['lead_time_days']} days",
              row["lead_time_demand"]),
             (f"expected demand until the next review, {row['review_days']} days", after_lead_time),
-            (f"safety stock for service level {row['service_level']:g}", row["safety_stock"]),
+            (_protection(row), row["safety_stock"]),
         ),
         row["reorder_point"],
     )  # fmt: skip
@@ -183,37 +184,76 @@ def _sums(row: Mapping[str, Any]) -> tuple[Sum, ...]:
         "order-up-to level",
         (("reorder point", row["reorder_point"]), ("cycle stock", cycle)),
         row["order_up_to_level"],
-        note=_cycle_note(row["eoq"], cycle),
+        note=_cycle_note(row, cycle),
     )
-    if not row["order_quantity"]:
+    if not (row["order_quantity"] or row["unlimited_quantity"]):
         return position, reorder, upto
-    raw = Sum(
-        "raw quantity",
-        (("order-up-to level", row["order_up_to_level"]),
-         ("inventory position", -row["inventory_position"])),
-        row["raw_quantity"],
-    )  # fmt: skip
-    rounding = row["order_quantity"] - row["raw_quantity"]
-    order = Sum(
+    if not row["raw_quantity"]:
+        return position, reorder, upto, _order(row)
+    wanted: list[tuple[str, float]] = [
+        ("order-up-to level", row["order_up_to_level"]),
+        ("inventory position", -row["inventory_position"]),
+    ]
+    if row["order_cap"] == row["raw_quantity"]:
+        cut = row["raw_quantity"] - sum(value for _, value in wanted)
+        wanted.append(("cut to the most ordered at once", cut))
+    raw = Sum("raw quantity", tuple(wanted), row["raw_quantity"])
+    return position, reorder, upto, raw, _order(row)
+
+
+def _order(row: Mapping[str, Any]) -> Sum:
+    lot, unlimited = row["lot_size"], row["unlimited_quantity"]
+    whole = row["order_quantity"] if unlimited is None else unlimited
+    rounding = "rounding up" if lot is None else f"rounding down to lots of {lot:g}"
+    parts = [("raw quantity", row["raw_quantity"]), (rounding, whole - row["raw_quantity"])]
+    if row["order_quantity"] != whole:
+        parts.append(("limits shared with other lines", row["order_quantity"] - whole))
+    return Sum(
         "order quantity",
-        (("raw quantity", row["raw_quantity"]), ("rounding up", rounding)),
+        tuple(parts),
         row["order_quantity"],
         note=f"minimum {row['min_order_quantity']:g}, packs of {row['pack_size']:g}",
     )
-    return position, reorder, upto, raw, order
 
 
-def _cycle_note(eoq: float | None, cycle: float) -> str:
+def _protection(row: Mapping[str, Any]) -> str:
+    if row["critical_ratio"] is not None:
+        return f"safety stock for critical ratio {row['critical_ratio']:.3f}"
+    return f"safety stock for service level {row['service_level']:g}"
+
+
+def _cycle_note(row: Mapping[str, Any], cycle: float) -> str:
+    eoq = row["eoq"]
     if eoq is None:
         return "no economic order quantity without a unit cost"
+    if not cycle:
+        return f"{row['policy']} orders up to it at every review"
+    what = f"economic order quantity {eoq:,.1f}"
+    if row["lot_size"] is not None:
+        what = f"a lot, the {what} in whole packs"
     if cycle < eoq * (1 - 1e-9):
-        return f"cycle stock: economic order quantity {eoq:,.1f}, cut to the longest cover"
-    return "cycle stock: economic order quantity"
+        return f"cycle stock: {what}, cut to the longest cover"
+    return f"cycle stock: {what}"
+
+
+def _policy(row: Mapping[str, Any]) -> str:
+    """The policy and where it comes from, in a sentence."""
+    name, cutoff = row["policy"], row["policy_cutoff"]
+    if row["policy_source"] == "class":
+        return f"{name}, the choice of class {row['abc_class']} on demand up to {cutoff}"
+    if row["policy_cost"] is None:
+        return f"{name}, the default: no policy was chosen by the line's own demand"
+    return (
+        f"{name}, chosen by simulation on its demand up to {cutoff}: expected to cost "
+        f"{row['policy_cost']:,.2f} a day, next best {row['next_policy']} with "
+        f"{row['next_policy_cost']:,.2f}"
+    )
 
 
 def _facts(row: Mapping[str, Any], model: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
     facts = [
         ("Class", f"{row['abc_class']}{row['xyz_class']}, {row['life_cycle'].replace('_', ' ')}"),
+        ("Policy", _policy(row)),
         ("Terms", f"lead time {row['lead_time_days']} days, give or take "
          f"{row['lead_time_std_days']:.1f}, review every {row['review_days']} days"),
         ("Where from", row["parameters_from"].replace("=", " ").replace(",", ", ")),
@@ -222,6 +262,9 @@ def _facts(row: Mapping[str, Any], model: Mapping[str, Any] | None) -> tuple[tup
         ("Model", f"{row['model']} version {row['model_version']}, trained on sales up to "
          f"{row['training_cutoff']}, forecast of {row['origin']}" if row["model"] else "none"),
     ]  # fmt: skip
+    if row["plan_gap"] is not None:
+        facts.append(("Limits", f"{row['unlimited_quantity'] or 0:,g} units without them; no plan "
+                      f"within them is worth more by over {row['plan_gap']:.4%}"))  # fmt: skip
     if model is not None:
         facts.append(("Model run", f"{model['run_id']}, {model['reason']}"))
     return tuple(facts)

@@ -31,6 +31,7 @@ class PlanTables:
     suppliers: pl.DataFrame
     lead_times: pl.DataFrame
     weekly: pl.DataFrame
+    policy_choice: pl.DataFrame | None = None
 
     def of(self, days: Sequence[dt.date]) -> PlanTables:
         """The rows that plans of `days` (rising) rest on."""

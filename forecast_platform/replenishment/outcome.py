@@ -33,9 +33,12 @@ def ended(plans: pl.LazyFrame, days: Sequence[dt.date]) -> pl.LazyFrame:
         What `plan_outcomes` reads of them: `date` is the last day, `plan_date` the plan's.
     """
     last = pl.col("date").dt.offset_by(pl.format("{}d", "protection_days"))
-    return plans.select(
-        last.alias("date"), *_SERIES, pl.col("date").alias("plan_date"), *_PLANNED
-    ).filter(pl.col("date").is_in(list(days)))
+    aimed = pl.coalesce("critical_ratio", "service_level").alias("service_level")
+    return (
+        plans.with_columns(aimed)
+        .select(last.alias("date"), *_SERIES, pl.col("date").alias("plan_date"), *_PLANNED)
+        .filter(pl.col("date").is_in(list(days)))
+    )
 
 
 def plan_outcomes(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from forecast_platform.errors import ConfigurationError
 
+LIMITS = ("order_budget", "order_volume", "location_order_volume")
+"""Parameters that limit the orders of a day together."""
+
 
 @dataclass(frozen=True)
 class PlanParameters:
-    """Parameters of the plan. The first nine carry the names of the settings they come from.
+    """Parameters of the plan. Those named in `graph.PLAN_SETTINGS` come from settings.
 
     Attributes:
         service_level: Cycle service level aimed at, between .5 and 1.
@@ -27,6 +30,9 @@ class PlanParameters:
         abc_cuts: Shares of annual value at which class A and class B end.
         xyz_cuts: Coefficients of variation at which class X and class Y end.
         max_cover_days: Longest cover that the economic order quantity may buy.
+        order_budget: Most currency that the orders of a day may cost together; none if empty.
+        order_volume: Most volume that they may have together; none if empty.
+        location_order_volume: Most volume that those for one location may have; none if empty.
 
     Raises:
         ConfigurationError: If a value makes no sense; names it.
@@ -45,6 +51,9 @@ class PlanParameters:
     abc_cuts: tuple[float, float] = (0.8, 0.95)
     xyz_cuts: tuple[float, float] = (0.5, 1.0)
     max_cover_days: float = 90.0
+    order_budget: float | None = None
+    order_volume: float | None = None
+    location_order_volume: float | None = None
 
     def __post_init__(self) -> None:
         levels = {"service_level": self.service_level, **self.class_service_levels}
@@ -55,15 +64,22 @@ class PlanParameters:
             ("lead_time_days", "lead_time_std_days", "min_order_quantity"), above=0.0, strict=False
         )
         self._require_finite(("review_days",), above=1.0, strict=False)
+        given = [name for name in LIMITS if getattr(self, name) is not None]
+        self._require_finite(given, above=0.0, strict=False)
         for name in ("abc_cuts", "xyz_cuts"):
             low, high = getattr(self, name)
             _require({name: 0 < low <= high}, {name: (low, high)}, "two rising positive numbers")
 
-    def _require_finite(self, names: tuple[str, ...], above: float, strict: bool) -> None:
+    def _require_finite(self, names: Sequence[str], above: float, strict: bool) -> None:
         values = {name: float(getattr(self, name)) for name in names}
         fits = {n: math.isfinite(v) and (v > above if strict else v >= above)
                 for n, v in values.items()}  # fmt: skip
         _require(fits, values, f"{'above' if strict else 'at least'} {above:g}")
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether the orders of a day share a budget or a volume."""
+        return any(getattr(self, name) is not None for name in LIMITS)
 
     def service_level_of(self, abc_class: str) -> float:
         """Cycle service level aimed at for an ABC class."""

@@ -1,7 +1,8 @@
 """The replenishment plan: what to order after the close of a day, line by line.
 
 Frames in, frames out. A line depends on its own series alone, but for the ABC classes, which rank
-the lines of one day; so a day comes out the same whether made alone or within a range.
+the lines of one day, and for limits that they share; so a day comes out the same whether made
+alone or within a range.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import polars as pl
 from forecast_platform.contracts.plan import REPLENISHMENT_PLAN
 from forecast_platform.errors import ContractError
 from forecast_platform.replenishment import steps
+from forecast_platform.replenishment.choice.chosen import with_chosen
 from forecast_platform.replenishment.classes import weekly_demand, with_life_cycle
 from forecast_platform.replenishment.cover import daily_forecast
 from forecast_platform.replenishment.history import history, trailing
+from forecast_platform.replenishment.limits import with_limits
 from forecast_platform.replenishment.lines import PlanTables, plan_lines
 from forecast_platform.replenishment.parameters import PlanParameters
 from forecast_platform.replenishment.reasons import with_reasons
@@ -67,6 +70,7 @@ def make_plans(
     parameters: PlanParameters,
     revision: int | Mapping[dt.date, int] = 0,
     weekly: pl.DataFrame | None = None,
+    policy_choice: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The plans of several days, each as it would have been made at the close of its day.
 
@@ -87,6 +91,8 @@ def make_plans(
         parameters: Targets, cost rates and terms where none are known.
         revision: Number of restatements, for all days or per day.
         weekly: `weekly_demand` of two years, for the life cycle; of `clean_demand` if none.
+        policy_choice: Choices of policy, of which a day reads the newest known then; without, all
+            lines are (R,s,S).
 
     Returns:
         Columns of `REPLENISHMENT_PLAN`, sorted by date, item and location. A line of which no
@@ -105,6 +111,7 @@ def make_plans(
         suppliers,
         lead_times,
         weekly_demand(clean_demand.lazy()).collect() if weekly is None else weekly,
+        policy_choice,
     )
     rising = sorted(set(days))
     if not rising:
@@ -120,8 +127,13 @@ def make_plans(
     return plan.with_columns(numbers.alias("revision")).select(REPLENISHMENT_PLAN.column_names)
 
 
+def workings(day: dt.date, tables: PlanTables, parameters: PlanParameters) -> pl.DataFrame:
+    """The plan of one day with every figure that its lines were decided from."""
+    return _plan([day], tables.of([day]), parameters)
+
+
 def _plan(days: Sequence[dt.date], tables: PlanTables, parameters: PlanParameters) -> pl.DataFrame:
-    lines = plan_lines(days, tables, parameters)
+    lines = with_chosen(plan_lines(days, tables, parameters), tables.policy_choice)
     look_back = history(tables.clean_demand, lines)
     forecast = daily_forecast(lines, tables.forecasts)
     lines = steps.with_economics(lines, trailing(look_back), parameters)
@@ -130,6 +142,7 @@ def _plan(days: Sequence[dt.date], tables: PlanTables, parameters: PlanParameter
     lines = steps.with_position(lines, tables, look_back, forecast, parameters)
     lines = steps.with_policy(lines, parameters)
     lines = steps.with_decision(lines, forecast, parameters)
+    lines = with_limits(lines, tables, forecast, parameters)
     return with_reasons(lines)
 
 

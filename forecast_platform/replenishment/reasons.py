@@ -25,17 +25,28 @@ def with_reasons(lines: pl.DataFrame) -> pl.DataFrame:
     """
     decided = pl.col("order_quantity").is_not_null()
     orders = pl.col("order_quantity") > 0
+    due = pl.coalesce("unlimited_quantity", "order_quantity") > 0
     demand = pl.col("protection_demand") > 0
     counted = ~pl.col("simulated")
     when: dict[Code, pl.Expr] = {
         Code.NO_FORECAST: pl.col("no_forecast"),
         Code.INVALID_FORECAST: pl.col("invalid_forecast"),
-        Code.BELOW_REORDER_POINT: orders,
-        Code.ABOVE_REORDER_POINT: decided & ~orders & demand,
-        Code.NO_DEMAND: decided & ~orders & ~demand,
+        Code.BELOW_REORDER_POINT: decided & due,
+        Code.ABOVE_REORDER_POINT: decided & ~due & ~orders & demand,
+        Code.NO_DEMAND: decided & ~due & ~orders & ~demand,
+        Code.CUT_TO_BUDGET: pl.col("cut_to_budget"),
+        Code.CUT_TO_VOLUME: pl.col("cut_to_volume"),
+        Code.RAISED_TO_SUPPLIER_MINIMUM: pl.col("raised_to_supplier"),
+        Code.POSTPONED_TO_SUPPLIER_MINIMUM: pl.col("postponed_to_supplier"),
         Code.RAISED_TO_MOQ: pl.col("raised_to_minimum"),
         Code.ROUNDED_TO_PACKS: pl.col("rounded"),
-        Code.EOQ_CAPPED: orders & (pl.col("cycle_stock") < pl.col("eoq")),
+        Code.ROUNDED_TO_LOTS: orders
+        & pl.col("lot_size").is_not_null()
+        & (pl.col("order_quantity") < pl.col("raw_quantity")),
+        Code.CUT_TO_CAP: orders & (pl.col("raw_quantity") == pl.col("order_cap")),
+        Code.EOQ_CAPPED: orders
+        & (pl.col("cycle_stock") > 0)
+        & (pl.col("cycle_stock") < pl.col("eoq")),
         Code.EXCEEDS_MAX_COVER: pl.col("too_much"),
         Code.STOCKOUT_BEFORE_RECEIPT: pl.col("runs_out_first"),
         Code.STOCK_SIMULATED: pl.col("simulated"),
@@ -51,6 +62,7 @@ def with_reasons(lines: pl.DataFrame) -> pl.DataFrame:
         Code.TERMS_FROM_SETTINGS: pl.col("parameter_source") == "settings",
         Code.TERMS_INVALID: pl.col("terms_invalid"),
         Code.TERMS_CHANGED: pl.col("terms_changed"),
+        Code.VOLUME_UNKNOWN: pl.col("volume_unknown"),
         Code.COST_ESTIMATED: pl.col("cost_estimated"),
         Code.COST_UNKNOWN: pl.col("unit_cost").is_null(),
         Code.PRICE_UNKNOWN: pl.col("price").is_null(),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast_platform.replenishment.history import LOOK_BACK_DAYS, History
-from forecast_platform.replenishment.policy import order_quantity, whole_packs
+from forecast_platform.replenishment.policy import order_of_review
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -16,7 +16,7 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ReplayPolicy:
-    """The (R,s,S) policy that is replayed, one value per line, units and days.
+    """The policy that is replayed, one value per line, units and days.
 
     Attributes:
         opening: (N,) stock before the first day, units.
@@ -25,6 +25,8 @@ class ReplayPolicy:
         order_up_to: (N,) S, units.
         minimum: (N,) smallest order, units.
         pack: (N,) units per pack.
+        lot: (N,) units per lot; NaN where orders are not whole lots.
+        cap: (N,) most units of an order; NaN where there is no most.
         lead_time: (N,) whole days.
         review: (N,) days between reviews.
     """
@@ -35,6 +37,8 @@ class ReplayPolicy:
     order_up_to: FloatArray
     minimum: FloatArray
     pack: FloatArray
+    lot: FloatArray
+    cap: FloatArray
     lead_time: IntArray
     review: IntArray
 
@@ -83,10 +87,10 @@ def replay(look_back: History, policy: ReplayPolicy) -> Replayed:
         if step == LOOK_BACK_DAYS - 1:
             break
         at = np.flatnonzero(until_review == 0)
-        raw = order_quantity(
-            on_hand[at] + on_order[at], policy.reorder_point[at], policy.order_up_to[at]
-        )
-        sent = whole_packs(raw, policy.minimum[at], policy.pack[at])
+        _, sent = order_of_review(
+            on_hand[at] + on_order[at], policy.reorder_point[at], policy.order_up_to[at],
+            policy.minimum[at], policy.pack[at], policy.lot[at], policy.cap[at],
+        )  # fmt: skip
         due[(step + 1 + policy.lead_time[at]) % slots, at] += sent
         on_order[at] += sent
         until_review -= 1

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from forecast_platform.contracts import QUANTILES
 from forecast_platform.replenishment import policy
+from forecast_platform.replenishment.choice.rules import Basis, levels_of
 from forecast_platform.replenishment.classes import abc_classes, xyz_classes
 from forecast_platform.replenishment.cover import DailyForecast, days_of_cover, stockout_in
-from forecast_platform.replenishment.economics import economic_order_quantity, unit_costs
+from forecast_platform.replenishment.economics import unit_costs, unit_margins
 from forecast_platform.replenishment.history import History, Trailing
 from forecast_platform.replenishment.lines import QUANTILE_COLUMNS, PlanTables
 from forecast_platform.replenishment.parameters import PlanParameters
@@ -74,38 +75,50 @@ def with_demand(lines: pl.DataFrame, forecast: DailyForecast) -> pl.DataFrame:
     )
 
 
-def _cycle_stock(
-    lines: pl.DataFrame, daily_mean: FloatArray, parameters: PlanParameters
-) -> tuple[FloatArray, FloatArray]:
-    """Economic order quantity (NaN without a cost) and what of it the longest cover allows."""
-    eoq = economic_order_quantity(
-        _numbers(lines, "order_cost"),
-        daily_mean * _DAYS_PER_YEAR,
-        parameters.holding_rate * _numbers(lines, "unit_cost"),
+def _basis(
+    lines: pl.DataFrame,
+    mean: FloatArray,
+    std: FloatArray,
+    quantiles: FloatArray,
+    parameters: PlanParameters,
+) -> Basis:
+    """What levels rest on: (N,) mean and spread, (N, Q) quantiles of demand over the protection."""
+    cost = _numbers(lines, "unit_cost")
+    return Basis(
+        mean=mean,
+        std=std,
+        quantiles=quantiles,
+        protection=_numbers(lines, "protection_days"),
+        review=_numbers(lines, "review_days"),
+        lead_time_std=_numbers(lines, "lead_time_std_days"),
+        service_level=_numbers(lines, "service_level"),
+        order_cost=_numbers(lines, "order_cost"),
+        holding=parameters.holding_rate * cost,
+        margin=unit_margins(_numbers(lines, "price"), cost, parameters.cost_share),
+        minimum=_numbers(lines, "min_order_quantity"),
+        pack=_numbers(lines, "pack_size"),
+        max_cover=np.full(lines.height, parameters.max_cover_days),
     )
-    most = parameters.max_cover_days * daily_mean
-    return eoq, np.where(np.isnan(eoq), 0.0, np.minimum(eoq, most))
 
 
 def _replayed(lines: pl.DataFrame, look_back: History, parameters: PlanParameters) -> Replayed:
-    """The policy of past mean and spread, replayed (normal demand, Chopra and Meindl)."""
+    """The lines' policies on past mean and spread, replayed (normal demand)."""
     mean, protection = _numbers(lines, "past_mean"), _numbers(lines, "protection_days")
-    std = policy.lead_time_demand_std(
-        protection, _numbers(lines, "past_std"), mean, _numbers(lines, "lead_time_std_days")
-    )
-    score = policy.normal_scores(_numbers(lines, "service_level"))
-    reorder_point = mean * protection + score * std
-    order_up_to = reorder_point + _cycle_stock(lines, mean, parameters)[1]
-    minimum, pack = _numbers(lines, "min_order_quantity"), _numbers(lines, "pack_size")
+    std = _numbers(lines, "past_std") * np.sqrt(protection)
+    quantiles = (mean * protection)[:, None] + std[:, None] * policy.normal_scores(QUANTILES)
+    basis = _basis(lines, mean * protection, std, quantiles, parameters)
+    levels = levels_of(lines["policy"].to_numpy(), basis)
     return replay(
         look_back,
         ReplayPolicy(
-            opening=policy.whole_packs(order_up_to, np.zeros_like(pack), pack),
+            opening=policy.whole_packs(levels.order_up_to, np.zeros_like(basis.pack), basis.pack),
             mean=mean,
-            reorder_point=reorder_point,
-            order_up_to=order_up_to,
-            minimum=minimum,
-            pack=pack,
+            reorder_point=levels.reorder_point,
+            order_up_to=levels.order_up_to,
+            minimum=basis.minimum,
+            pack=basis.pack,
+            lot=levels.lot,
+            cap=levels.cap,
             lead_time=lines["lead_time_days"].to_numpy(),
             review=lines["review_days"].to_numpy(),
         ),
@@ -168,35 +181,49 @@ def with_policy(lines: pl.DataFrame, parameters: PlanParameters) -> pl.DataFrame
     """Add safety stock, reorder point, economic order quantity and order-up-to level."""
     mean, std = _numbers(lines, "protection_demand"), _numbers(lines, "protection_std")
     quantiles = lines.select(QUANTILE_COLUMNS).to_numpy()
-    daily_mean = mean / _numbers(lines, "protection_days")
-    spread = daily_mean * _numbers(lines, "lead_time_std_days")
-    levels, safety = _numbers(lines, "service_level"), np.full(lines.height, np.nan)
-    for level in np.unique(levels):
-        aimed = levels == level
-        quantile = policy.quantile_at(float(level), QUANTILES, quantiles[aimed], std[aimed])
-        safety[aimed] = policy.safety_stock(float(level), quantile, mean[aimed], spread[aimed])
-    eoq, cycle_stock = _cycle_stock(lines, daily_mean, parameters)
-    reorder_point = mean + safety
+    levels = levels_of(lines["policy"].to_numpy(), _basis(lines, mean, std, quantiles, parameters))
+    figures = {
+        "safety_stock": levels.safety_stock,
+        "reorder_point": levels.reorder_point,
+        "eoq": levels.eoq,
+        "cycle_stock": levels.cycle_stock,
+        "order_up_to_level": levels.order_up_to,
+        "lot_size": levels.lot,
+        "order_cap": levels.cap,
+        "critical_ratio": levels.critical_ratio,
+    }
     return lines.with_columns(
-        pl.Series("safety_stock", safety).fill_nan(None),
-        pl.Series("reorder_point", reorder_point).fill_nan(None),
-        pl.Series("eoq", eoq).fill_nan(None),
-        pl.Series("cycle_stock", cycle_stock).fill_nan(None),
-        pl.Series("order_up_to_level", reorder_point + cycle_stock).fill_nan(None),
-        policy=pl.lit("(R,s,S)"),
+        pl.Series(name, values).fill_nan(None) for name, values in figures.items()
     )
 
 
 def with_decision(
     lines: pl.DataFrame, forecast: DailyForecast, parameters: PlanParameters
 ) -> pl.DataFrame:
-    """Add quantities, dates, cover, value, priority and whether the line is feasible."""
-    position = _numbers(lines, "inventory_position")
-    raw = policy.order_quantity(
-        position, _numbers(lines, "reorder_point"), _numbers(lines, "order_up_to_level")
-    )
-    minimum, pack = _numbers(lines, "min_order_quantity"), _numbers(lines, "pack_size")
-    quantity = policy.whole_packs(raw, minimum, pack)
+    """Add the quantity that the policy asks for, and what follows from it."""
+    raw, quantity = policy.order_of_review(
+        *(_numbers(lines, name) for name in (
+            "inventory_position", "reorder_point", "order_up_to_level", "min_order_quantity",
+            "pack_size", "lot_size", "order_cap",
+        ))
+    )  # fmt: skip
+    lines = lines.with_columns(pl.Series("raw_quantity", raw).fill_nan(None))
+    return with_order(lines, quantity, forecast, parameters)
+
+
+def with_order(
+    lines: pl.DataFrame, quantity: FloatArray, forecast: DailyForecast, parameters: PlanParameters
+) -> pl.DataFrame:
+    """Add an order's dates, cover, value, priority and whether the line is feasible.
+
+    Args:
+        lines: N lines with their raw quantity.
+        quantity: (N,) units to order; NaN where no quantity can be told.
+        forecast: Their daily forecast.
+        parameters: The longest cover allowed.
+    """
+    position, raw = _numbers(lines, "inventory_position"), _numbers(lines, "raw_quantity")
+    minimum = _numbers(lines, "min_order_quantity")
     cover_bought = days_of_cover(position + quantity, forecast) - _numbers(lines, "days_of_cover")
     shortage = policy.expected_shortage(
         position, QUANTILES, lines.select(QUANTILE_COLUMNS).to_numpy()
@@ -208,7 +235,6 @@ def with_decision(
     too_much = (quantity > np.ceil(raw)) & (cover_bought > longest)
     priority = np.divide(at_risk, value, out=np.zeros_like(value), where=value > 0)
     figures = {
-        "raw_quantity": raw,
         "order_quantity": quantity,
         "cover_bought_days": cover_bought,
         "order_value": value,
@@ -217,7 +243,7 @@ def with_decision(
     }
     return lines.with_columns(
         *(pl.Series(name, numbers).fill_nan(None) for name, numbers in figures.items()),
-        pl.Series("raised_to_minimum", (raw > 0) & (raw < minimum)),
+        pl.Series("raised_to_minimum", (raw > 0) & (raw < minimum) & (quantity > 0)),
         pl.Series("rounded", (raw > 0) & (quantity > np.maximum(raw, minimum))),
         pl.Series("too_much", too_much),
     ).with_columns(

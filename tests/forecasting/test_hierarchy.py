@@ -148,13 +148,25 @@ def test_quantiles_of_coherent_paths_know_how_rows_err_together(hierarchy: Hiera
         middle = hierarchy.sums(np.full(n, 50.0))[:, None, None]
         quantiles = np.repeat(middle + z * deviation, 3, axis=1)
         found = coherent_quantiles(
-            Reconciler(hierarchy, "variance", residuals), quantiles, QUANTILES, residuals,
-            n_paths=400,
-        )  # fmt: skip
+            Reconciler(hierarchy, "variance", residuals), quantiles, QUANTILES, residuals
+        )
         assert (np.diff(found, axis=-1) >= 0).all()
         spread[name] = (found[total, :, 7] - found[total, :, 3]).mean()
     assert spread["alike"] == pytest.approx(1.96 * n, rel=0.15)
     assert spread["apart"] == pytest.approx(1.96 * np.sqrt(n), rel=0.15)
+
+
+def test_equal_errors_do_not_make_series_err_alike(hierarchy: Hierarchy) -> None:
+    """Series that never sold erred alike every day; that says nothing of days to come."""
+    n = hierarchy.n_series
+    quantiles = np.tile(np.linspace(1, 9, len(QUANTILES)), (n, 1, 1))
+    total = coherent_quantiles(
+        Reconciler(hierarchy, "bottom_up"), quantiles, QUANTILES, np.zeros((n, 400)),
+        rows=hierarchy.rows("total"),
+    )  # fmt: skip
+    assert total.shape == (1, 1, len(QUANTILES))
+    width = total[0, 0, 5] - total[0, 0, 1]
+    assert 0.8 < width / ((quantiles[0, 0, 5] - quantiles[0, 0, 1]) * np.sqrt(n)) < 1.2
 
 
 def test_missing_residuals_are_asked_for(hierarchy: Hierarchy) -> None:

@@ -22,6 +22,7 @@ import pytest
 
 from forecast_platform.contracts import LANDED, tables
 from forecast_platform.errors import LakeError, PlatformError
+from forecast_platform.graph import ISSUED, TRAINED
 from forecast_platform.home import Home
 from forecast_platform.incremental import reach
 from forecast_platform.lake import delta
@@ -36,7 +37,7 @@ Submit = Callable[..., "Future[Any]"]
 Do = Callable[..., Any]
 """Has a function done in another process."""
 
-RECORDS = ("forecasts", "lead_time_demand", "replenishment_plan")
+RECORDS = (*ISSUED, "replenishment_plan")
 DATA = (
     "landing_files", "unreadable_rows",
     *(f"{stage}_{table.name}" for table in LANDED for stage in ("raw", "validated", "rejected")),
@@ -147,7 +148,7 @@ def adopt(source: Path, folder: Path) -> None:
     theirs = lake_home(source)
     state = theirs.state()
     closed = [day for day in state.days("forecasts") if day != state.span()[1]]  # type: ignore[index]
-    issued = {name: theirs.read(name) for name in ("lead_time_demand", "forecasts")}
+    issued = {name: theirs.read(name) for name in reversed(ISSUED)}
     with operating(folder) as op:
         for name, rows in issued.items():
             contract = tables()[name]
@@ -156,10 +157,10 @@ def adopt(source: Path, folder: Path) -> None:
 
 
 def adopt_models(source: Path, folder: Path) -> None:
-    """Copy trained models, and the rows that name them, from one home into another."""
+    """Copy what is made weekly from one home into another: models and the choice of policy."""
     theirs, ours = lake_home(source), lake_home(folder)
     shutil.copytree(source / "models", folder / "models")
-    for name in ("model_scores", "model_versions"):
+    for name in ("model_scores", *TRAINED):
         rows = theirs.read(name)
         ours.lake.replace_days(tables()[name], rows, sorted(set(rows["cutoff"])))
 

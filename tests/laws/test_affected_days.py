@@ -11,7 +11,7 @@ import pytest
 from law_runs import Do
 
 from forecast_platform.contracts import LANDED
-from forecast_platform.graph import last_cutoff
+from forecast_platform.graph import TRAINED, last_cutoff
 
 LATE = shop.LAST - dt.timedelta(days=30)
 DAILY = [table.name for table in LANDED if table.day]
@@ -27,6 +27,7 @@ def test_a_late_row_makes_its_windows_and_the_newest_forecast_and_plan(do: Do, h
     assert followed.made["features"] == windows["features"]["clean_demand"]
     assert followed.made["forecasts"] == [shop.LAST]
     assert followed.made["lead_time_demand"] == [shop.LAST]
+    assert followed.made["forecast_levels"] == [shop.LAST]
     assert followed.made["replenishment_plan"] == [shop.LAST]
     others = {f"{stage}_{name}" for name in DAILY if name != "sales"
               for stage in ("validated", "rejected")}  # fmt: skip
@@ -45,7 +46,8 @@ def test_models_are_trained_again_once_late_rows_changed_enough(do: Do, home: Pa
         days = [LATE - dt.timedelta(days=n) for n in range(30)]
         rows = shop.sales([(day, item, 6) for day in days])
         many = do(law_runs.arrive, home, {f"sales/many {item}.csv": rows})
-        assert many.made["model_versions"] == [last_cutoff(shop.LAST)]
+        for name in TRAINED:
+            assert many.made[name] == [last_cutoff(shop.LAST)]
         assert many.made["forecasts"] == [shop.LAST]
 
 
@@ -75,7 +77,7 @@ def test_one_new_day_makes_one_partition_of_every_daily_table(do: Do, home: Path
     )  # fmt: skip
     daily = {f"validated_{name}" for name in DAILY} | {
         "clean_demand", "features", "lead_times", "forecasts", "lead_time_demand",
-        "replenishment_plan", "accuracy", "plan_outcome",
+        "forecast_levels", "replenishment_plan", "accuracy", "plan_outcome",
     }  # fmt: skip
     assert {name: days for name, days in followed.made.items() if days} == {
         name: [day] for name in daily | ({"rejected_sales"} & followed.made.keys())
@@ -101,6 +103,14 @@ def test_any_day_made_twice_has_the_same_fingerprint(
     moved, published = do(law_runs.rerun, home, names, first, first and shop.LAST)
     assert not moved
     assert set(names) <= set(published)
+
+
+def test_a_policy_chosen_twice_is_the_same_policy(do: Do, home: Path) -> None:
+    ((_, cutoff),) = [key for key in do(law_runs.contents, home) if key[0] == "policy_choice"]
+    moved, published = do(law_runs.rerun, home, ["policy_choice"], cutoff, cutoff)
+    assert not moved
+    assert published == {"policy_choice": 1}
+    assert not do(law_runs.stale, home)
 
 
 def test_a_model_trained_twice_is_the_same_version(do: Do, home: Path) -> None:

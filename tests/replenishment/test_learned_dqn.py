@@ -61,7 +61,7 @@ def test_a_missing_or_broken_policy_is_named(learned, tmp_path):
     with pytest.raises(ModelError, match="learn it again"):
         NetworkPolicy.load(tmp_path)
     learned.policy.save(tmp_path)
-    (tmp_path / "weights.pt").write_bytes(b"nothing of the kind")
+    (tmp_path / "weights.npz").write_bytes(b"nothing of the kind")
     with pytest.raises(ModelError, match="learn it again"):
         NetworkPolicy.load(tmp_path)
 

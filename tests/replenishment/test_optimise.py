@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from forecast_platform.errors import ConfigurationError, ContractError
 from forecast_platform.replenishment.optimise import milp
+from forecast_platform.replenishment.optimise.best import best_plan
 from forecast_platform.replenishment.optimise.genetic import TruckLoads, improve, pareto_front
 from forecast_platform.replenishment.optimise.lagrangian import allocate, budget_curve
 from forecast_platform.replenishment.optimise.problem import (
@@ -218,3 +219,20 @@ def test_the_pareto_front_trades_cost_for_service() -> None:
 def test_truck_loads_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="expected"):
         TruckLoads([0], [1.0], 0.0, 5.0)
+
+
+def test_suppliers_minima_leave_a_small_proven_gap() -> None:
+    lines = some_lines(4_000, seed=19, suppliers=80)
+    limits = tight(lines, 0.6, 0.9, tuple(np.linspace(0.002, 0.014, 80)))
+    plan = allocate(lines, limits)
+    assert prepare(lines, limits).is_feasible(plan.packs)
+    assert plan.gap < 1e-3
+
+
+def test_few_lines_are_planned_exactly() -> None:
+    lines = some_lines(10, seed=23, suppliers=2)
+    limits = tight(lines, 0.5, 0.9, (0.1, 0.2))
+    plan = best_plan(lines, limits)
+    assert plan.saving == pytest.approx(milp.solve(lines, limits).saving)
+    assert plan.gap == pytest.approx(0.0, abs=1e-6)
+    assert plan.saving >= allocate(lines, limits).saving

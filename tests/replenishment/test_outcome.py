@@ -55,6 +55,12 @@ def test_demand_of_the_period_is_counted_from_the_day_after_the_plan():
     assert found["within_reorder_point"]
 
 
+def test_a_policy_is_judged_by_the_probability_it_protects_at():
+    days = demand(1.0, 1.0, 1.0, 1.0, 1.0)
+    assert outcome(days)["service_level"] == 0.9
+    assert outcome(days, critical_ratio=0.7)["service_level"] == 0.7
+
+
 def test_sales_lost_in_stock_outs_are_estimated_from_the_plan():
     found = outcome(demand(2.0, 2.0, (0.5, "out"), (0.0, "out"), 4.0))
     assert (found["stockout_days"], found["known_days"]) == (2, 3)

@@ -24,7 +24,8 @@ def policy(count=1, point=20.0, upto=40.0, opening=40.0, pack=1.0, lead=3, revie
 
     return ReplayPolicy(
         opening=full(opening), mean=full(2.0), reorder_point=full(point), order_up_to=full(upto),
-        minimum=full(0.0), pack=full(pack), lead_time=full(lead), review=full(review),
+        minimum=full(0.0), pack=full(pack), lot=full(np.nan), cap=full(np.nan),
+        lead_time=full(lead), review=full(review),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from forecast_platform.defs.assets.landing import landing
 from forecast_platform.defs.assets.lead_times import lead_times
 from forecast_platform.defs.assets.models import champion, trained_models
 from forecast_platform.defs.assets.plan import replenishment_plan
+from forecast_platform.defs.assets.policies import policy_choice
 from forecast_platform.defs.assets.validated import validated_assets
 
 ASSETS: list[dg.AssetsDefinition] = [
@@ -22,6 +23,7 @@ ASSETS: list[dg.AssetsDefinition] = [
     *trained_models,
     champion,
     lead_times,
+    policy_choice,
     forecasts,
     replenishment_plan,
     accuracy,

@@ -1,7 +1,7 @@
 """The daily replenishment plan."""
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -9,6 +9,11 @@ from forecast_platform.defs.metadata import picture, result
 from forecast_platform.defs.partitions import days_of
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import dependencies, spec
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from forecast_platform.replenishment import PlanParameters, PlanTables
 
 _PLAN = "replenishment_plan"
 
@@ -31,7 +36,12 @@ def replenishment_plan(
     import polars as pl
 
     from forecast_platform.defs.pictures import stock_ahead
-    from forecast_platform.replenishment import LOOK_BACK_DAYS, make_plans, weekly_demand
+    from forecast_platform.replenishment import (
+        LOOK_BACK_DAYS,
+        PlanTables,
+        make_plans,
+        weekly_demand,
+    )
 
     opened = home.home
     days = days_of(context)
@@ -41,8 +51,7 @@ def replenishment_plan(
     making = opened.begin(_PLAN, list(revisions))
     demand = making.scan("clean_demand")
     since = making.first - dt.timedelta(LOOK_BACK_DAYS)
-    plan = make_plans(
-        list(revisions),
+    tables = PlanTables(
         making.window("forecasts"),
         making.window("lead_time_demand"),
         demand.filter(pl.col("date") >= since).collect(),
@@ -51,16 +60,45 @@ def replenishment_plan(
         making.window("validated_products"),
         making.window("validated_suppliers"),
         making.window("lead_times"),
-        opened.plan_parameters,
-        revisions,
         weekly_demand(demand).collect(),
+        making.scan("policy_choice").filter(pl.col("rank") <= 2).collect(),
     )
+    parameters = opened.plan_parameters
+    plan = make_plans(list(revisions), **vars(tables), parameters=parameters, revision=revisions)
     making.publish({_PLAN: plan})
-    shown: dict[str, Any] = {}
-    if image := stock_ahead(opened, plan.filter(pl.col("date") == making.last)):
+    newest = plan.filter(pl.col("date") == making.last)
+    shown = _limits_shown(newest, tables, parameters)
+    if image := stock_ahead(opened, newest):
         shown["most_urgent"] = picture(image)
     return result(
         context, _PLAN, plan, list(revisions), kept_as_issued=len(days) - len(revisions),
         exceptions=plan["exception_rank"].count(),
         lines_to_order=plan.filter(plan["order_quantity"] > 0).height, **shown,
     )  # fmt: skip
+
+
+def _limits_shown(
+    plan: "pl.DataFrame", tables: "PlanTables", parameters: "PlanParameters"
+) -> dict[str, Any]:
+    """What a day's limits cost and how near its plan is to the best; nothing without limits."""
+    from forecast_platform.defs.pictures import cost_against_service
+    from forecast_platform.replenishment import workings
+    from forecast_platform.replenishment.service_front import service_front
+
+    gaps = plan["plan_gap"].drop_nulls()
+    if gaps.is_empty():
+        return {}
+    day = plan["date"][0]
+    changed = plan.filter(plan["order_quantity"] != plan["unlimited_quantity"])
+    shown: dict[str, Any] = {
+        "proven_gap": gaps[0],
+        "lines_changed_by_limits": changed.height,
+        "order_value": plan["order_value"].sum(),
+        "order_value_without_limits": (plan["unlimited_quantity"] * plan["unit_cost"]).sum(),
+    }
+    if prices := plan["budget_price"].drop_nulls().to_list():
+        shown["shadow_price_of_budget"] = prices[0]
+    front = service_front(workings(day, tables, parameters), parameters)
+    if front is not None:
+        shown["cost_against_service"] = picture(cost_against_service(front, day))
+    return shown

@@ -3,7 +3,7 @@
 All policies meet the same demand (common random numbers); a candidate is promoted only where it is
 cheaper than every rival with confidence. Where the demand is that of a solvable system nothing is
 cheaper than its optimum: a near-optimal policy is then promoted only by chance, at most as often as
-the confidence leaves open (1 in 20 at 95 %). A learned policy earns its place where real demand
+the confidence leaves open (1 in 100 at 99 %). A learned policy earns its place where real demand
 departs from the system solved, or where the system is too large to solve.
 """
 
@@ -99,7 +99,7 @@ def judge(
     against: Mapping[str, Policy],
     system: LostSales,
     demand: IntArray,
-    confidence: float = 0.95,
+    confidence: float = 0.99,
     warm_up: int = 100,
 ) -> Verdict:
     """Compare a candidate with its rivals on the same demand, path by path.

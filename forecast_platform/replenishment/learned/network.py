@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import pickle
+import zipfile
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,8 +16,8 @@ from forecast_platform.errors import ModelError
 from forecast_platform.replenishment.exact.states import largest_orders
 from forecast_platform.replenishment.learned.dynamics import IntArray
 
-_SHAPE, _WEIGHTS = "policy.json", "weights.pt"
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError)
+_SHAPE, _WEIGHTS = "policy.json", "weights.npz"
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,11 @@ class NetworkPolicy:
         return np.asarray(np.where(allowed, values, np.inf).argmin(axis=1))
 
     def save(self, folder: Path) -> None:
-        """Write the shape as JSON and the weights as a state dict."""
+        """Write the shape as JSON and the weights as arrays by name."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _SHAPE).write_text(json.dumps(asdict(self.shape)))
-        torch.save(self.network.state_dict(), folder / _WEIGHTS)
+        weights = {name: tensor.numpy() for name, tensor in self.network.state_dict().items()}
+        np.savez(folder / _WEIGHTS, **weights)
 
     @classmethod
     def load(cls, folder: Path) -> NetworkPolicy:
@@ -88,9 +89,9 @@ class NetworkPolicy:
             known = json.loads((folder / _SHAPE).read_text())
             shape = Shape(tuple(known["limits"]), tuple(known["hidden"]), float(known["scale"]))
             network = shape.network()
-            network.load_state_dict(
-                torch.load(folder / _WEIGHTS, weights_only=True, map_location="cpu")
-            )
+            with np.load(folder / _WEIGHTS, allow_pickle=False) as weights:
+                held = {name: torch.from_numpy(weights[name]) for name in weights.files}
+            network.load_state_dict(held)
         except _UNREADABLE as error:
             raise ModelError(
                 f"A saved policy was expected in {folder} ({_SHAPE} and {_WEIGHTS}); it could not "

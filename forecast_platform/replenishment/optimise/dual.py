@@ -24,12 +24,22 @@ _HALVINGS = 12
 
 @dataclass(frozen=True)
 class Point:
-    """The dual function at some prices, and the plan that goes with it."""
+    """The dual function at some prices, and the plan that goes with it.
+
+    Attributes:
+        prices: (M,) of the limits.
+        bound: No plan saves more, currency.
+        packs: (n,) of the plan.
+        used: (M,) usage of the plan.
+        raised: (n,) packs where every supplier whose minimum can be reached orders, also those
+            whose orders then are not worth their prices.
+    """
 
     prices: FloatArray
     bound: float
     packs: IntArray
     used: FloatArray
+    raised: IntArray
 
 
 def lowest_bound(problem: Problem) -> Point:
@@ -80,17 +90,18 @@ def dual_at(problem: Problem, prices: FloatArray) -> Point:
     price = prices @ problem.usage
     packs, value = best_packs(problem, price)
     net = by_supplier(problem, value - price * packs * problem.pack)
+    raised = packs
     if problem.supplier_minimum.any():
-        packs, net = _with_minimum(problem, price, packs, net)
+        packs, raised, net = _with_minimum(problem, price, packs, net)
     finite = np.isfinite(problem.limits)
     bound = float(net.sum() + (prices[finite] * problem.limits[finite]).sum())
-    return Point(prices, bound, packs, problem.used(packs))
+    return Point(prices, bound, packs, problem.used(packs), raised)
 
 
 def _with_minimum(
     problem: Problem, price: FloatArray, packs: IntArray, net: FloatArray
-) -> tuple[IntArray, FloatArray]:
-    """Plan and bound per supplier where suppliers ask for a minimum order value.
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Plan, plan of all suppliers and bound per supplier, where suppliers ask for a minimum.
 
     For every supplier price m >= 0 on its purchases, max(0, net at price - m * cost less
     m * minimum) bounds what the supplier can add; m is found by halving, for all at once.
@@ -124,7 +135,11 @@ def _with_minimum(
             break
     orders = reached & (worth > 0)
     # Where no price reaches the minimum, the supplier can only order nothing.
-    return np.where(orders[of], raised, 0), np.where(reached, np.maximum(bound, 0.0), 0.0)
+    return (
+        np.where(orders[of], raised, 0),
+        np.where(reached[of], raised, 0),
+        np.where(reached, np.maximum(bound, 0.0), 0.0),
+    )
 
 
 def by_supplier(problem: Problem, amounts: FloatArray) -> FloatArray:

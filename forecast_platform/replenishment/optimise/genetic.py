@@ -203,6 +203,15 @@ def pareto_front(
     return _front(seen, problem.lines)
 
 
+def cost_and_service(
+    lines: Lines, limits: Limits, rule: Rule, quantity: FloatArray
+) -> tuple[float, float]:
+    """Where a plan of units (N,) lies beside a `ParetoFront` of the same lines, limits and rule."""
+    problem = prepare(lines, limits)
+    packs = np.rint(quantity[problem.kept] / problem.pack).astype(np.int64)
+    return _Search(problem, rule, np.zeros(problem.limits.size)).cost_and_service(packs)
+
+
 class _Search:
     """Plans from genes, and what they are worth."""
 

@@ -34,6 +34,8 @@ from forecast_platform.replenishment.optimise.value import best_packs, values
 
 _HALVINGS = 16
 _FILLS = 20
+_SHARES = (1.0, 0.5, 0.25, 0.1, *(0.0,) * 8)
+"""Of what a supplier spends above its minimum, the most that one line gives up in each round."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +87,16 @@ def allocate(lines: Lines, limits: Limits, start: Allocation | None = None) -> A
     """
     problem = prepare(lines, limits)
     best = lowest_bound(problem)
-    candidates = [_kept_within(problem, best), _without_suppliers(problem, best)]
+    candidates = [_kept_within(problem, best)]
+    if problem.supplier_minimum.any():
+        candidates.append(_without_suppliers(problem, best))
     if start is not None and start.packs.shape == (problem.lines,):
         candidates.append(start.packs)
     plans = [
         _filled(problem, packs, best.prices) for packs in candidates if problem.is_feasible(packs)
     ]
     packs = max(plans, key=lambda plan: float(values(problem, plan).sum()))
-    return _allocation(problem, packs, best)
+    return allocation_of(problem, packs, best.prices, best.bound)
 
 
 def budget_curve(lines: Lines, limits: Limits, budgets: Sequence[float]) -> list[Allocation]:
@@ -135,15 +139,22 @@ def _kept_within(problem: Problem, best: Point) -> IntArray:
     return packs
 
 
+def _least_raised(problem: Problem, point: Point) -> IntArray:
+    """Plan at some prices; suppliers spend no more on their minimum than they have to."""
+    plan = _trimmed(problem, point.raised, point.prices)
+    price = point.prices @ problem.usage * problem.pack * plan
+    worth = by_supplier(problem, values(problem, plan) - price)
+    return np.where((worth > 0)[problem.supplier], plan, 0)
+
+
 def _without_suppliers(problem: Problem, best: Point) -> IntArray:
     """Plan at the best prices less the suppliers that save least for their price, until it fits.
 
     Where suppliers ask for a minimum, higher prices may not lead to a plan that fits.
     """
-    plan = best.packs.copy()
-    worth = values(problem, plan)
+    plan = _least_raised(problem, best)
     price = by_supplier(problem, best.prices @ problem.usage * problem.pack * plan)
-    ratio = by_supplier(problem, worth) / np.maximum(price, 1e-12)
+    ratio = by_supplier(problem, values(problem, plan)) / np.maximum(price, 1e-12)
     for supplier in np.argsort(ratio, kind="stable"):
         if problem.is_feasible(plan):
             break
@@ -171,6 +182,36 @@ def _take_in_order(
     return taken
 
 
+@compiled
+def _drop_in_order(
+    order: Array, supplier: Array, step: Array, cost: Array, room: Array, packs: Array
+) -> None:
+    """Take away the steps that a supplier can spare, best first."""
+    for i in order:
+        if cost[i] <= room[supplier[i]]:
+            packs[i] -= step[i]
+            room[supplier[i]] -= cost[i]
+
+
+def _trimmed(problem: Problem, packs: IntArray, prices: FloatArray) -> IntArray:
+    """Take away packs not worth their price by which a supplier's orders exceed its minimum."""
+    plan, price = packs.copy(), prices @ problem.usage
+    asks = (problem.supplier_minimum > 0)[problem.supplier] & (problem.usage[0] > 0)
+    pack_cost = np.where(asks, problem.usage[0] * problem.pack, 1.0)
+    for share in _SHARES:
+        room = problem.spent_by_supplier(plan) - problem.supplier_minimum
+        most = np.maximum(room[problem.supplier] * share / pack_cost, 1.0)
+        step = np.where(
+            plan > problem.fewest, np.minimum(plan - problem.fewest, most.astype(np.int64)), plan
+        )
+        gain = values(problem, plan - step) - values(problem, plan) + price * step * problem.pack
+        can = asks & (plan > 0) & (gain > 1e-12) & (step * pack_cost <= room[problem.supplier])
+        order = np.flatnonzero(can)
+        order = order[np.argsort(-(gain / (step * pack_cost + 1e-12))[order], kind="stable")]
+        _drop_in_order(order, problem.supplier, step, step * pack_cost, room, plan)
+    return plan
+
+
 def _filled(problem: Problem, packs: IntArray, prices: FloatArray) -> IntArray:
     """Spend what is left: next pack, or first order, of the lines that save most per price."""
     plan = packs.copy()
@@ -193,7 +234,10 @@ def _filled(problem: Problem, packs: IntArray, prices: FloatArray) -> IntArray:
     return plan
 
 
-def _allocation(problem: Problem, packs: IntArray, best: Point) -> Allocation:
+def allocation_of(
+    problem: Problem, packs: IntArray, prices: FloatArray, bound: float
+) -> Allocation:
+    """A plan of packs (n,) with the prices (M,) and the bound that go with it."""
     count = problem.reasons.size
     quantity, reason = np.full(count, np.nan), problem.reasons.astype(object)
     quantity[problem.kept] = packs * problem.pack
@@ -213,8 +257,8 @@ def _allocation(problem: Problem, packs: IntArray, best: Point) -> Allocation:
         feasible=feasible,
         reason=reason.astype(np.str_),
         saving=saving,
-        bound=max(best.bound, saving),
+        bound=max(bound, saving),
         used=problem.used(packs),
-        prices=best.prices,
+        prices=prices,
         packs=packs,
     )

@@ -41,14 +41,21 @@ class MilpPlan:
 
 
 def solve(
-    lines: Lines, limits: Limits, *, seconds: float = 60.0, gap: float = 0.0, relaxed: bool = False
+    lines: Lines,
+    limits: Limits,
+    *,
+    seconds: float = np.inf,
+    nodes: int | None = None,
+    gap: float = 0.0,
+    relaxed: bool = False,
 ) -> MilpPlan:
     """Solve by HiGHS.
 
     Args:
         lines: N lines.
         limits: What they share.
-        seconds: Time limit.
+        seconds: Time limit; what is found in it depends on the machine.
+        nodes: Limit of branch-and-bound nodes.
         gap: Relative gap at which to stop.
         relaxed: Drop whole numbers: only a bound, of the linear programme.
 
@@ -78,7 +85,7 @@ def solve(
             ).astype(np.float64),
         ),
         constraints=LinearConstraint(matrix, low, high),
-        options={"time_limit": seconds, "mip_rel_gap": gap},
+        options={"time_limit": seconds, "node_limit": nodes, "mip_rel_gap": gap},
     )
     bound = found.get("mip_dual_bound")
     if bound is None or relaxed:

@@ -50,7 +50,7 @@ class Lines:
         pack: Units per pack, above 0.
         minimum: Least units of an order, if one is placed.
         maximum: Most units of an order. No line orders beyond its largest demand, but for what
-            minimum and whole packs ask for.
+            its minimum, its supplier's minimum and whole packs ask for.
         usage: (M, N) of each shared limit per unit; the first is purchase cost, currency.
         supplier: (N,) place of the line's supplier in `Limits.supplier_minimum`.
     """
@@ -198,6 +198,7 @@ def prepare(lines: Lines, limits: Limits) -> Problem:
         reasons = np.where(
             (reasons == "") & (usage[most == 0] > 0).any(axis=0), LineReason.LIMIT_IS_ZERO, reasons
         )
+        useful = np.maximum(useful, _packs_to_minimum(minimum[supplier], usage[0] * wide))
         most_packs = np.minimum(most_packs, np.maximum(fewest, useful))
     kept = np.flatnonzero(reasons == "")
     demand = np.ascontiguousarray(demand[kept])
@@ -219,6 +220,11 @@ def prepare(lines: Lines, limits: Limits) -> Problem:
         supplier=supplier[kept],
         supplier_minimum=minimum,
     )
+
+
+def _packs_to_minimum(minimum: FloatArray, cost: FloatArray) -> FloatArray:
+    """(N,) packs of a line that reach its supplier's minimum by themselves, at a cost per pack."""
+    return np.ceil(np.divide(minimum, cost, out=np.zeros_like(cost), where=cost > 0) - 1e-9)
 
 
 def _reasons(

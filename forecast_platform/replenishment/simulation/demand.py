@@ -151,7 +151,7 @@ def draw_quantile_forecast(
         )
     kind = _smallest(float(given.max()) + 1.0 if whole else np.inf)
     out = np.empty((given.shape[0], given.shape[1], paths), kind)
-    keys = _keys(seed, given.shape[0], ids, _DEMAND)
+    keys = stream_keys(seed, given.shape[0], ids, _DEMAND)
     over_skus(
         lambda a, b: draws.draw_quantiles(a, b, level, given, keys, whole, out), given.shape[0]
     )
@@ -189,7 +189,7 @@ def draw_lead_times(
             "break that: count the past lead times and divide by their number."
         )
     out = np.empty((given.shape[0], days, paths), np.uint8)
-    tables, keys = np.cumsum(given, axis=1), _keys(seed, given.shape[0], ids, _LEAD_TIMES)
+    tables, keys = np.cumsum(given, axis=1), stream_keys(seed, given.shape[0], ids, _LEAD_TIMES)
     over_skus(lambda a, b: draws.draw_tables(a, b, tables, keys, out), given.shape[0])
     return out
 
@@ -235,7 +235,7 @@ def _counts(
     # A geometric tail of 1e-12 lies 28 means out; 12 spreads cover a Poisson tail.
     reach = (means + np.maximum(_SPREADS, 28.0 / np.sqrt(sizes[:, None])) * spread + 40.0).max()
     out = np.empty((means.shape[0], days, paths), _smallest(float(reach)))
-    keys = _keys(seed, means.shape[0], ids, _DEMAND)
+    keys = stream_keys(seed, means.shape[0], ids, _DEMAND)
     longest = int(reach) + 2
     over_skus(
         lambda a, b: draws.draw_counts(a, b, means, sizes, keys, longest, out), means.shape[0]
@@ -249,7 +249,10 @@ def _smallest(largest: float) -> Any:
     return np.uint16 if largest <= np.iinfo(np.uint16).max else np.float64
 
 
-def _keys(seed: int, skus: int, ids: Sequence[str | int] | None, stream: str) -> NDArray[np.uint64]:
+def stream_keys(
+    seed: int, skus: int, ids: Sequence[str | int] | None, stream: str
+) -> NDArray[np.uint64]:
+    """(N,) keys of the random numbers of each SKU in a stream; ids are their places by default."""
     names: list[str | int] = list(range(skus) if ids is None else ids)
     if len(names) != skus or len(set(names)) != skus:
         raise ContractError(

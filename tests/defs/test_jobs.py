@@ -1,0 +1,41 @@
+"""What the jobs make."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+_PROGRAM = """
+import json
+from forecast_platform.definitions import defs
+from forecast_platform.defs.jobs import JOBS
+made = {}
+for job in JOBS:
+    layer = defs.resolve_job_def(job.name).asset_layer
+    made[job.name] = sorted(key.to_user_string() for key in layer.executable_asset_keys)
+print(json.dumps(made))
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """The assets that each job makes."""
+    folder = tmp_path_factory.mktemp("jobs")
+    environment = os.environ | {"FORECAST_PLATFORM_HOME": str(folder), "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM],
+        env=environment, cwd=folder, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    jobs: dict[str, list[str]] = json.loads(done.stdout.splitlines()[-1])
+    return jobs
+
+
+def test_models_and_policies_are_made_weekly_and_plans_daily(made: dict[str, list[str]]) -> None:
+    weekly, daily = set(made["weekly_training"]), set(made["daily_graph"])
+    assert {"model_versions", "policy_choice"} <= weekly
+    assert {"lead_times", "forecasts", "replenishment_plan", "plan_outcome"} <= daily
+    assert not weekly & daily
