@@ -18,6 +18,7 @@ $(VENV)/.done: requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	$(BIN)/python -m forecast_platform.models.warm_up
+	$(BIN)/python -m forecast_platform.replenishment.choice.warm_up
 	@touch $@
 
 setup: $(VENV)/.done ## Make the isolated environment
