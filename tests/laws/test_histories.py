@@ -142,10 +142,14 @@ NEWEST_WITHDRAWN = [
 ]  # fmt: skip
 
 
+TWO_OF_THREE_WITHDRAWN = [Step(_new_days(3)), Step(_new_days(1))]
+
+
 @seed(20240108)
 @settings(max_examples=2, **_HOW)
 @example(steps=LATE_CORRECTED_FAILING)
 @example(steps=NEWEST_WITHDRAWN)
+@example(steps=TWO_OF_THREE_WITHDRAWN)
 @given(steps=STEPS)
 def test_incremental_equals_full_after_any_history(
     steps: list[Step], template: Path, tmp_path_factory: pytest.TempPathFactory,
