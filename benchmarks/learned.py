@@ -3,7 +3,8 @@
 Poisson demand of mean 5, h = 1 (Zipkin 2008, Operations Research 56(5)). Every cost is exact; gaps
 are above the optimum of dynamic programming; seconds are processor seconds. The guard judges the
 DQN on drawn demand with the optimum among its rivals, so that "yes" is an error of the test, which
-at 95 % confidence may come once in 20 cases. Policies are the best by exact cost of ten on the way.
+at 99 % confidence may come once in 100 cases. Policies are the best by exact cost of ten on the
+way.
 """
 
 from __future__ import annotations

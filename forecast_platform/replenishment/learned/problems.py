@@ -8,7 +8,6 @@ There is no cost per order: the systems of `exact` that Myopic-2 is defined for 
 from __future__ import annotations
 
 import datetime as dt
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,8 +68,8 @@ def problems(
 ) -> list[Problem]:
     """One problem per ABC class and lead time of the SKUs on offer in the week up to a cutoff.
 
-    Left out are SKUs of unknown cost, of too few known reviews or not a unit of demand in any, received at
-    once, or more than `LONGEST_LEAD_TIME` reviews after the order.
+    Left out are SKUs of unknown cost, of too few known reviews, of the same demand in all of them,
+    received at once, or more than `LONGEST_LEAD_TIME` reviews after the order.
 
     Args:
         cutoff: A Sunday; nothing dated after it is read.
@@ -114,7 +113,7 @@ def _medians(lines: pl.DataFrame) -> list[dict[str, Any]]:
 
 def _problem(line: dict[str, Any], units: FloatArray, parameters: PlanParameters) -> Problem:
     """The problem of a SKU with the (T,) demand of its known reviews."""
-    lot = max(1, math.ceil(units.max() / MOST_LOTS))
+    lot = int(_lot(units))
     price, cost = (np.array([line[name]], dtype=np.float64) for name in ("price", "unit_cost"))
     holding = parameters.holding_rate * cost[0] * line["review_days"] / _DAYS_PER_YEAR
     margin = unit_margins(price, cost, parameters.cost_share)[0]
@@ -122,7 +121,7 @@ def _problem(line: dict[str, Any], units: FloatArray, parameters: PlanParameters
         line["abc_class"], line["item_id"], line["location_id"], line["skus"],
         line["review_days"], lot,
         LostSales(
-            empirical_pmf(np.rint(units / lot)), line["lead_time_periods"], lot * holding,
+            empirical_pmf(np.round(units / lot)), line["lead_time_periods"], lot * holding,
             lot * margin,
         ),
     )  # fmt: skip
@@ -145,9 +144,16 @@ def _mean_per_review(demand: FloatArray, review: IntArray) -> FloatArray:
     for days in np.unique(review):
         at = np.flatnonzero(review == days)
         units = _per_review(demand[at], int(days))
-        known = np.isfinite(units)
-        usable = (known.sum(axis=1) >= LEAST_PERIODS) & (
-            np.where(known, units, 0.0).max(axis=1, initial=0.0) >= 1
+        lots = np.round(units / _lot(units)[:, None])
+        largest, smallest = (
+            reduce(lots, axis=1, initial=np.nan) for reduce in (np.fmax.reduce, np.fmin.reduce)
         )
+        usable = (largest > smallest) & (np.isfinite(units).sum(axis=1) >= LEAST_PERIODS)
         mean[at[usable]] = np.nanmean(units[usable], axis=1)
     return mean
+
+
+def _lot(units: FloatArray) -> FloatArray:
+    """(...) whole units per lot of (..., T) units, of which some may be unknown."""
+    largest = np.fmax.reduce(units, axis=-1, initial=0.0)
+    return np.asarray(np.maximum(1.0, np.ceil(largest / MOST_LOTS)))

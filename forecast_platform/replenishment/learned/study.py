@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from forecast_platform.errors import ConfigurationError
-from forecast_platform.replenishment.exact.lost_sales import TablePolicy
+from forecast_platform.replenishment.exact.lost_sales import LostSales, TablePolicy
 from forecast_platform.replenishment.learned import q_learning
 from forecast_platform.replenishment.learned.dynamics import Reward, draw
 from forecast_platform.replenishment.learned.guard import OPTIMUM, Verdict, judge, rivals
@@ -35,6 +35,7 @@ class Study:
 
     Attributes:
         problem: The problem.
+        priced: Its system with the prices of the reward, which all costs are of.
         method: How the policy was learned.
         policy: The learned policy; none where the problem has no long-run cost.
         curve: Columns periods, cost, gap; see `Curve.frame`.
@@ -45,6 +46,7 @@ class Study:
     """
 
     problem: Problem
+    priced: LostSales
     method: str
     policy: TablePolicy | NetworkPolicy | None
     curve: pl.DataFrame
@@ -83,7 +85,7 @@ def study(problem: Problem, reward: Reward, effort: float, seed: int) -> Study:
     system = reward.priced(problem.system)
     method = Q_LEARNING if system.lead_time <= LONGEST_TABLE else DQN
     nothing = pl.DataFrame(schema={"periods": pl.Int64, "cost": pl.Float64, "gap": pl.Float64})
-    failed = partial(Study, problem, method, None, nothing, float("nan"), {}, None)
+    failed = partial(Study, problem, system, method, None, nothing, float("nan"), {}, None)
     try:
         against = rivals(system)
         yardsticks = {name: system.evaluate(policy) for name, policy in against.items()}
@@ -95,7 +97,7 @@ def study(problem: Problem, reward: Reward, effort: float, seed: int) -> Study:
     # Other demand than was learned from.
     demand = draw(system.demand, (_PERIODS, _PATHS), np.random.default_rng([seed, 1]))
     verdict = judge(policy, against, system, demand, CONFIDENCE)
-    return Study(problem, method, policy, curve, cost, yardsticks, verdict)
+    return Study(problem, system, method, policy, curve, cost, yardsticks, verdict)
 
 
 def _learn(
@@ -111,7 +113,5 @@ def _learn(
     from forecast_platform.replenishment.learned import dqn
 
     updates = int(effort * dqn.DqnSettings.updates)
-    network = dqn.learn(
-        problem.system, seed, dqn.DqnSettings(updates=updates), reward, optimum
-    )
+    network = dqn.learn(problem.system, seed, dqn.DqnSettings(updates=updates), reward, optimum)
     return network.policy, network.curve
