@@ -1,0 +1,220 @@
+"""A Postgres database as a source: read only, in the shop's time zone, rows streamed by dlt.
+
+Each statement sees one state of the database, so a day is never half of one commit. The newest
+watermark is asked before the rows, so what is committed in between is seen by the next pull.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from forecast_platform.connect.config import SqlFeed, SqlSource
+from forecast_platform.connect.reader import Extent, SourceError, landed_form, spans, wanted
+from forecast_platform.contracts import landed_table
+
+if TYPE_CHECKING:
+    from sqlalchemy import FromClause
+
+# Rows pass through as millions of tuples, none of them garbage that refers to itself: to look for
+# such after every 700 objects, Python's default, takes a quarter of a pull's processor time.
+gc.set_threshold(50_000, 10, 10)
+
+_CHUNK_ROWS = 50_000
+_CONNECT_SECONDS = 10
+_ONE_DAY = dt.timedelta(days=1)
+
+
+class SqlReader:
+    """One database.
+
+    Args:
+        name: Of the source, for messages.
+        source: Its part of sources.yaml.
+        timezone: Name of the zone whose days are business days.
+
+    Raises:
+        ConfigurationError: If its address is not set or is no Postgres address.
+    """
+
+    def __init__(self, name: str, source: SqlSource, timezone: str) -> None:
+        self._name = name
+        self._feeds = source.tables
+        self._engine = _engine(name, source.address.read(), timezone)
+        self._columns: dict[str, list[str]] = {}
+
+    def columns(self, table: str) -> list[str]:
+        """Their columns of what feeds a landed table."""
+        if table not in self._columns:
+            origin = _origin(self._feeds[table])
+            with self._connected(table) as connection:
+                result = connection.execute(sa.select(sa.text("*")).select_from(origin).limit(0))
+                self._columns[table] = list(result.keys())
+        return self._columns[table]
+
+    def extent(self, table: str, since: str | None) -> Extent:
+        """First and last day, newest watermark, and the days changed since one."""
+        feed = self._feeds[table]
+        self._wanted(table)
+        day = self._day(table)
+        mark = sa.column(feed.watermark) if feed.watermark else sa.null()
+        ends = sa.select(
+            sa.cast(sa.func.min(day), sa.Date),
+            sa.cast(sa.func.max(day), sa.Date),
+            sa.cast(sa.func.max(mark), sa.Text) if feed.watermark else sa.null(),
+        ).select_from(_origin(feed))
+        with self._connected(table) as connection:
+            first, last, newest = connection.execute(ends).one()
+            changed: list[dt.date] = []
+            if since and feed.watermark:
+                # The database itself reads its text back, whatever the column's type.
+                start = sa.cast(sa.literal(since), sa.DateTime(timezone=True)) - sa.literal(
+                    dt.timedelta(minutes=feed.overlap_minutes), sa.Interval
+                )
+                touched = (
+                    sa.select(sa.cast(day, sa.Date)).distinct()
+                    .select_from(_origin(feed)).where(mark >= start, day.is_not(None))
+                )  # fmt: skip
+                changed = sorted(connection.execute(touched).scalars())
+        return Extent(first, last, newest or since, changed)
+
+    def days(self, table: str, days: Sequence[dt.date]) -> Iterator[tuple[dt.date, pl.DataFrame]]:
+        """The rows of each of the sorted `days` that has any; a day's rows are held, no more."""
+        names = self._wanted(table)
+        day = self._day(table)
+        for first, last in spans(days):
+            # On the bare column, so that an index serves; both ends are midnights of the zone.
+            within = (day >= first) & (day < last + _ONE_DAY)
+            chunks = self._stream(table, list(names), within)
+            for found, rows in _by_day(chunks):
+                yield found, landed_form(rows, table, names)
+
+    def whole(self, table: str) -> pl.DataFrame:
+        """All rows of a table that has no days."""
+        names = self._wanted(table)
+        parts = list(self._stream(table, list(names), None))
+        return landed_form(pl.concat(parts) if parts else _empty(names), table, names)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def _wanted(self, table: str) -> dict[str, str]:
+        return wanted(table, self._feeds[table], self.columns(table))
+
+    def _day(self, table: str) -> sa.ColumnElement[Any]:
+        return sa.column(self._feeds[table].theirs(landed_table(table).day or ""))
+
+    def _stream(
+        self, table: str, names: list[str], within: sa.ColumnElement[bool] | None
+    ) -> Iterator[pl.DataFrame]:
+        """Chunks of rows as text, with the business day as `_day` and ordered by it."""
+        from dlt.sources.sql_database.helpers import TableLoader
+
+        columns: list[sa.ColumnElement[Any]] = [
+            sa.cast(sa.column(name), sa.Text).label(name) for name in names
+        ]
+        query = sa.select(*columns).select_from(_origin(self._feeds[table]))
+        if within is not None:
+            day = sa.cast(self._day(table), sa.Date)
+            query = query.add_columns(sa.cast(day, sa.Text).label("_day")).where(within)
+            query = query.order_by(day)
+        labels = [column.name for column in query.selected_columns]
+        loader = TableLoader(
+            self._engine,
+            "pyarrow",
+            sa.Table(table, sa.MetaData(), *(sa.Column(name, sa.Text) for name in labels)),
+            {name: {"name": name, "data_type": "text", "nullable": True} for name in labels},
+            _CHUNK_ROWS,
+            query_adapter_callback=lambda select, whole: query,
+        )
+        try:
+            for chunk in loader.load_rows():
+                # A column without any value is left out by dlt.
+                frame = pl.from_arrow(chunk)
+                assert isinstance(frame, pl.DataFrame)
+                yield frame.select(
+                    (pl.col(name) if name in frame.columns else pl.lit(None)).cast(pl.String)
+                    .alias(name) for name in labels
+                )  # fmt: skip
+        except SQLAlchemyError as error:
+            raise self._refusal(table, error) from error
+
+    @contextmanager
+    def _connected(self, table: str) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise self._refusal(table, error) from error
+
+    def _refusal(self, table: str, error: Exception) -> SourceError:
+        said = str(getattr(error, "orig", None) or error).strip().splitlines()[0].rstrip(".")
+        return SourceError(
+            f"{self._name}.{table} cannot be read from {_shown(self._engine.url)}: {said}. Start "
+            "the database, or mend the source's address, names and rights."
+        )
+
+
+def _engine(name: str, address: str, timezone: str) -> sa.Engine:
+    try:
+        url = sa.make_url(address)
+    except SQLAlchemyError:
+        url = sa.URL.create("none")
+    if url.get_backend_name() not in ("postgresql", "postgres"):
+        raise SourceError(
+            f"The address of source {name} should be postgresql://user:password@host/name; "
+            "set it so where sources.yaml says it stands."
+        )
+    session = f"-ctimezone={timezone} -cdatestyle=ISO -cdefault_transaction_read_only=on"
+    said = url.query.get("options", "")
+    options = f"{said if isinstance(said, str) else ' '.join(said)} {session}".strip()
+    url = url.set(drivername="postgresql+psycopg2").update_query_dict(
+        {"options": options, "connect_timeout": str(_CONNECT_SECONDS)}
+    )
+    return sa.create_engine(url)
+
+
+def _shown(url: sa.URL) -> str:
+    """Host and database, and nothing that may be secret."""
+    host = url.host or url.query.get("host", "this machine")
+    return f"{url.database} at {host}"
+
+
+def _origin(feed: SqlFeed) -> FromClause:
+    """What is read; names are quoted, so that none of them can be a piece of SQL."""
+    if feed.query:
+        return sa.text(f"({feed.query.replace(':', chr(92) + ':')}\n) AS source")  # type: ignore[return-value]
+    schema, _, table = (feed.table or "").rpartition(".")
+    return sa.table(
+        sa.quoted_name(table, quote=True),
+        schema=sa.quoted_name(schema, quote=True) if schema else None,
+    )
+
+
+def _by_day(chunks: Iterator[pl.DataFrame]) -> Iterator[tuple[dt.date, pl.DataFrame]]:
+    """Rows ordered by `_day` in chunks, as the rows of one whole day after the other."""
+    held: list[pl.DataFrame] = []
+    for chunk in chunks:
+        for part in chunk.partition_by("_day", maintain_order=True):
+            if held and held[0].item(0, "_day") != part.item(0, "_day"):
+                yield _joined(held)
+                held = []
+            held.append(part)
+    if held:
+        yield _joined(held)
+
+
+def _joined(parts: list[pl.DataFrame]) -> tuple[dt.date, pl.DataFrame]:
+    return dt.date.fromisoformat(parts[0].item(0, "_day")), pl.concat(parts).drop("_day")
+
+
+def _empty(names: dict[str, str]) -> pl.DataFrame:
+    return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
