@@ -122,7 +122,7 @@ def with_life_cycle(
     Returns:
         The lines in their order; those without a whole week are new.
     """
-    week_of = {day: day - dt.timedelta(days=(day.weekday() + 1) % 7) for day in days}
+    week_of = {day: last_sunday(day) for day in days}
     classes = [_classes(weekly, sunday) for sunday in sorted(set(week_of.values()))]
     sunday = pl.col("date").replace_strict(week_of, return_dtype=pl.Date).alias("week_end")
     return (
@@ -133,7 +133,22 @@ def with_life_cycle(
     )
 
 
-def _classes(weekly: pl.DataFrame, sunday: dt.date) -> pl.DataFrame:
+def last_sunday(day: dt.date) -> dt.date:
+    """The newest Sunday on or before a day: the end of its last whole week."""
+    return day - dt.timedelta(days=(day.weekday() + 1) % 7)
+
+
+def two_years(weekly: pl.DataFrame, sunday: dt.date) -> tuple[pl.DataFrame, FloatArray, BoolArray]:
+    """Demand of the 104 weeks that end on a Sunday.
+
+    Args:
+        weekly: Rows of `weekly_demand`.
+        sunday: End of the last week.
+
+    Returns:
+        The S series, sorted; (S, 104) units per day, oldest first, NaN where unknown; and (S, 104)
+        whether there was a day on offer.
+    """
     ago = ((pl.lit(sunday) - pl.col("week_end")).dt.total_days() // 7).alias("ago")
     rows = weekly.with_columns(ago).filter(pl.col("ago").is_between(0, _WEEKS - 1))
     keys = rows.select(_SERIES).unique().sort(_SERIES).with_row_index("series")
@@ -142,10 +157,15 @@ def _classes(weekly: pl.DataFrame, sunday: dt.date) -> pl.DataFrame:
     demand, offered = np.full((keys.height, _WEEKS), np.nan), np.zeros((keys.height, _WEEKS), bool)
     demand[at, week] = rows["demand"].to_numpy()
     offered[at, week] = True
+    return keys.select(_SERIES), demand, offered
+
+
+def _classes(weekly: pl.DataFrame, sunday: dt.date) -> pl.DataFrame:
+    keys, demand, offered = two_years(weekly, sunday)
     first = offered.argmax(axis=1)
     is_new = (first >= _WEEKS - _NEW_WEEKS) & (first > first.min(initial=_WEEKS))
     names = np.select(
-        [is_new, _is_seasonal(demand), _is_ending(demand)],
+        [is_new, is_seasonal(demand), _is_ending(demand)],
         ["new", "seasonal", "end_of_life"],
         "mature",
     )
@@ -154,15 +174,16 @@ def _classes(weekly: pl.DataFrame, sunday: dt.date) -> pl.DataFrame:
     )
 
 
-def _mean(values: FloatArray) -> FloatArray:
+def known_mean(values: FloatArray) -> FloatArray:
     """Mean of the known values along the last axis; NaN without any."""
     known = np.isfinite(values)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(known, values, 0.0).sum(axis=-1) / known.sum(axis=-1))
 
 
-def _is_seasonal(demand: FloatArray) -> BoolArray:
-    years = _mean(demand.reshape(-1, 2, _WEEKS // 2 // _SEASON_WEEKS, _SEASON_WEEKS))
+def is_seasonal(demand: FloatArray) -> BoolArray:
+    """(S,) whether (S, 104) weekly demand has a season, as `with_life_cycle` says."""
+    years = known_mean(demand.reshape(-1, 2, _WEEKS // 2 // _SEASON_WEEKS, _SEASON_WEEKS))
     with np.errstate(invalid="ignore", divide="ignore"):
         profile = years / years.mean(axis=2, keepdims=True) - 1
         one, two = profile[:, 0], profile[:, 1]
@@ -171,6 +192,6 @@ def _is_seasonal(demand: FloatArray) -> BoolArray:
 
 
 def _is_ending(demand: FloatArray) -> BoolArray:
-    recent = _mean(demand[:, -_NEW_WEEKS:])
-    before = _mean(demand[:, -_NEW_WEEKS - _WEEKS_BEFORE : -_NEW_WEEKS])
+    recent = known_mean(demand[:, -_NEW_WEEKS:])
+    before = known_mean(demand[:, -_NEW_WEEKS - _WEEKS_BEFORE : -_NEW_WEEKS])
     return np.asarray((before > 0) & (recent <= _ENDING_SHARE * before))

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from forecast_platform.contracts.plan import ReasonCode
+from forecast_platform.contracts.reasons import ReasonCode
 from forecast_platform.errors import PlatformError
 
 
@@ -169,12 +169,14 @@ def _sums(row: Mapping[str, Any]) -> tuple[Sum, ...]:
     if row["reorder_point"] is None:
         return (position,)
     after_lead_time = row["protection_demand"] - row["lead_time_demand"]
+    season = row["season_adjustment"]
     reorder = Sum(
         "reorder point",
         (
             (f"expected demand in the lead time, {row['lead_time_days']} days",
              row["lead_time_demand"]),
             (f"expected demand until the next review, {row['review_days']} days", after_lead_time),
+            *([("the season, after the days forecast", season)] if season else []),
             (_protection(row), row["safety_stock"]),
         ),
         row["reorder_point"],
@@ -231,6 +233,8 @@ def _cycle_note(row: Mapping[str, Any], cycle: float) -> str:
     what = f"economic order quantity {eoq:,.1f}"
     if row["lot_size"] is not None:
         what = f"a lot, the {what} in whole packs"
+    if row["season_end"]:
+        return f"cycle stock: what is economic for the season ahead; {what} otherwise"
     if cycle < eoq * (1 - 1e-9):
         return f"cycle stock: {what}, cut to the longest cover"
     return f"cycle stock: {what}"
@@ -262,6 +266,9 @@ def _facts(row: Mapping[str, Any], model: Mapping[str, Any] | None) -> tuple[tup
         ("Model", f"{row['model']} version {row['model_version']}, trained on sales up to "
          f"{row['training_cutoff']}, forecast of {row['origin']}" if row["model"] else "none"),
     ]  # fmt: skip
+    if row["season_end"]:
+        facts.append(("Season", f"until {row['season_end']}, {row['season_units']:,.1f} units "
+                      "expected until then"))  # fmt: skip
     if row["plan_gap"] is not None:
         facts.append(("Limits", f"{row['unlimited_quantity'] or 0:,g} units without them; no plan "
                       f"within them is worth more by over {row['plan_gap']:.4%}"))  # fmt: skip

@@ -1,8 +1,8 @@
 """The replenishment plan: what to order after the close of a day, line by line.
 
 Frames in, frames out. A line depends on its own series alone, but for the ABC classes, which rank
-the lines of one day, and for limits that they share; so a day comes out the same whether made
-alone or within a range.
+the lines of one day, for seasons, shrunk to their category's, and for limits that lines share; so
+a day comes out the same whether made alone or within a range.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from forecast_platform.replenishment.limits import with_limits
 from forecast_platform.replenishment.lines import PlanTables, plan_lines
 from forecast_platform.replenishment.parameters import PlanParameters
 from forecast_platform.replenishment.reasons import with_reasons
+from forecast_platform.replenishment.season_levels import with_season
 
 _LINES_AT_ONCE = 100_000
 """Lines computed together; bounds the memory of a long range."""
@@ -141,6 +142,7 @@ def _plan(days: Sequence[dt.date], tables: PlanTables, parameters: PlanParameter
     lines = steps.with_demand(lines, forecast)
     lines = steps.with_position(lines, tables, look_back, forecast, parameters)
     lines = steps.with_policy(lines, parameters)
+    lines = with_season(lines, forecast, tables, parameters)
     lines = steps.with_decision(lines, forecast, parameters)
     lines = with_limits(lines, tables, forecast, parameters)
     return with_reasons(lines)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from forecast_platform.contracts.plan import EXCEPTIONS
-from forecast_platform.contracts.plan import ReasonCode as Code
+from forecast_platform.contracts.reasons import EXCEPTIONS
+from forecast_platform.contracts.reasons import ReasonCode as Code
 
 _SUDDEN_SCORE = 4.0
 """Standard deviations above the expected, from which on recent demand is sudden."""
@@ -46,7 +46,10 @@ def with_reasons(lines: pl.DataFrame) -> pl.DataFrame:
         Code.CUT_TO_CAP: orders & (pl.col("raw_quantity") == pl.col("order_cap")),
         Code.EOQ_CAPPED: orders
         & (pl.col("cycle_stock") > 0)
-        & (pl.col("cycle_stock") < pl.col("eoq")),
+        & (pl.col("cycle_stock") < pl.col("eoq"))
+        & pl.col("season_end").is_null(),
+        Code.SEASON_BUILD_UP: pl.col("build_up"),
+        Code.SEASON_RUN_DOWN: pl.col("run_down"),
         Code.EXCEEDS_MAX_COVER: pl.col("too_much"),
         Code.STOCKOUT_BEFORE_RECEIPT: pl.col("runs_out_first"),
         Code.STOCK_SIMULATED: pl.col("simulated"),

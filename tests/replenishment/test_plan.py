@@ -8,7 +8,8 @@ from plan_shop import DAY, build_shop, rows_of
 from polars.testing import assert_frame_equal
 
 from forecast_platform.contracts import DERIVED
-from forecast_platform.contracts.plan import EXCEPTIONS, REPLENISHMENT_PLAN, ReasonCode
+from forecast_platform.contracts.plan import REPLENISHMENT_PLAN
+from forecast_platform.contracts.reasons import EXCEPTIONS, ReasonCode
 from forecast_platform.lake.schema import polars_schema
 from forecast_platform.replenishment import exceptions_first, most_urgent
 
