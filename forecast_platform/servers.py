@@ -1,4 +1,8 @@
-"""The processes behind `forecast-platform ui`: Dagster's page and daemon, MLflow's page."""
+"""The processes behind `forecast-platform ui`: Dagster's page and daemon, MLflow's page.
+
+On one machine they run together, and Dagster starts the code location itself. In containers each
+runs alone, the code location too, and a workspace file names where it answers.
+"""
 
 from __future__ import annotations
 
@@ -10,60 +14,101 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from typing import NoReturn
 
 from forecast_platform.databases import mlflow_address
-from forecast_platform.defs.instance import prepare
 from forecast_platform.errors import ConfigurationError
 from forecast_platform.settings import Settings
 
 WORKSPACE = Path(__file__).resolve().parents[1] / "workspace.yaml"
-_ADDRESS = "127.0.0.1"
+_DEFINITIONS = "forecast_platform.definitions"
 _POLL_SECONDS = 1.0
 
 
-def commands(settings: Settings, port: int, mlflow_port: int) -> dict[str, list[str]]:
-    """Command line of each process by name."""
-    return {
-        "Dagster UI": [
-            _program("dagster-webserver"), "--workspace", str(WORKSPACE),
-            "--host", _ADDRESS, "--port", str(port),
-        ],
-        "Dagster daemon": [_program("dagster-daemon"), "run", "--workspace", str(WORKSPACE)],
-        "MLflow UI": [
-            _program("mlflow"), "server", "--host", _ADDRESS, "--port", str(mlflow_port),
-            "--workers", "1",
-        ],
-    }  # fmt: skip
+class Server(StrEnum):
+    """A process of the platform."""
+
+    CODE = "code"
+    WEBSERVER = "webserver"
+    DAEMON = "daemon"
+    MLFLOW = "mlflow"
+    LIVENESS = "liveness"
+    """No server: asks whether the daemon is at work, and ends with exit code 1 if it is not."""
 
 
-def serve(settings: Settings, port: int, mlflow_port: int, say: Callable[[str], None]) -> None:
-    """Start all processes and wait until one ends or Ctrl-C.
+@dataclass(frozen=True)
+class Addresses:
+    """Where the processes listen, and which code locations they load.
+
+    Attributes:
+        host: Interface: 127.0.0.1 is this machine alone, 0.0.0.0 whoever reaches it.
+        port: Port of the Dagster UI.
+        mlflow_port: Port of the MLflow UI.
+        code_port: Port of a code location that runs alone.
+        workspace: Dagster's file of code locations.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 3000
+    mlflow_port: int = 5000
+    code_port: int = 4000
+    workspace: Path = WORKSPACE
+
+
+def command(server: Server, at: Addresses) -> list[str]:
+    """Command line of a process."""
+    match server:
+        case Server.CODE:
+            return [
+                _program("dagster"), "api", "grpc", "--module-name", _DEFINITIONS,
+                "--host", at.host, "--port", str(at.code_port),
+            ]  # fmt: skip
+        case Server.WEBSERVER:
+            return [
+                _program("dagster-webserver"), "--workspace", str(at.workspace),
+                "--host", at.host, "--port", str(at.port),
+            ]  # fmt: skip
+        case Server.DAEMON:
+            return [_program("dagster-daemon"), "run", "--workspace", str(at.workspace)]
+        case Server.LIVENESS:
+            return [_program("dagster-daemon"), "liveness-check"]
+        case Server.MLFLOW:
+            return [
+                _program("mlflow"), "server", "--host", at.host, "--port", str(at.mlflow_port),
+                "--workers", "1",
+            ]  # fmt: skip
+
+
+def serve(settings: Settings, at: Addresses, say: Callable[[str], None]) -> None:
+    """Start the pages and the daemon and wait until one ends or Ctrl-C.
 
     Raises:
         ConfigurationError: If a port is taken.
     """
-    for number in (port, mlflow_port):
-        _require_free(number)
-    prepare(settings)
-    settings.mlflow_home.mkdir(parents=True, exist_ok=True)
+    for number in (at.port, at.mlflow_port):
+        _require_free(at.host, number)
+    _prepare(settings)
     # Warnings are for those who write the code; the children's logs are for those who run it.
-    # The address of the database goes by environment: a command line is for all to see.
-    os.environ |= {
-        "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONWARNINGS": "ignore",
-        "MLFLOW_BACKEND_STORE_URI": mlflow_address(settings),
-    }  # fmt: skip
+    os.environ["PYTHONWARNINGS"] = "ignore"
     logs = settings.home / "logs"
     logs.mkdir(exist_ok=True)
+    names = {
+        Server.WEBSERVER: "dagster-ui", Server.DAEMON: "dagster-daemon", Server.MLFLOW: "mlflow-ui"
+    }  # fmt: skip
     running: list[subprocess.Popen[bytes]] = []
     # A supervisor stops us by SIGTERM; the children have to end then as with Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        for name, command in commands(settings, port, mlflow_port).items():
-            with (logs / f"{name.lower().replace(' ', '-')}.log").open("wb") as log:
-                running.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT))
-        say(f"Dagster   http://{_ADDRESS}:{port}")
-        say(f"MLflow    http://{_ADDRESS}:{mlflow_port}")
+        for server, name in names.items():
+            with (logs / f"{name}.log").open("wb") as log:
+                running.append(
+                    subprocess.Popen(command(server, at), stdout=log, stderr=subprocess.STDOUT)
+                )
+        say(f"Dagster   http://{at.host}:{at.port}")
+        say(f"MLflow    http://{at.host}:{at.mlflow_port}")
         say(f"logs      {logs}")
         say("Stop with Ctrl-C.")
         while all(process.poll() is None for process in running):
@@ -72,6 +117,26 @@ def serve(settings: Settings, port: int, mlflow_port: int, say: Callable[[str], 
         say(f"Ended: {ended}; see {logs}")
     finally:
         _stop(running)
+
+
+def become(server: Server, settings: Settings, at: Addresses) -> NoReturn:
+    """Turn this process into one of the servers: signals, log and exit code are its own."""
+    _prepare(settings)
+    words = command(server, at)
+    os.execv(words[0], words)
+
+
+def _prepare(settings: Settings) -> None:
+    # Not at the top: it imports Dagster, and the command line names the servers before that.
+    from forecast_platform.defs.instance import prepare
+
+    prepare(settings)
+    settings.mlflow_home.mkdir(parents=True, exist_ok=True)
+    # The address of the database goes by environment: a command line is for all to see.
+    os.environ |= {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_BACKEND_STORE_URI": mlflow_address(settings),
+    }
 
 
 def _stop(running: Sequence[subprocess.Popen[bytes]]) -> None:
@@ -92,11 +157,15 @@ def _program(name: str) -> str:
     return found
 
 
-def _require_free(port: int) -> None:
+def _require_free(host: str, port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((_ADDRESS, port))
+            probe.bind((host, port))
+        except socket.gaierror as error:
+            raise ConfigurationError(
+                f"{host} is no address of this machine: choose another --host."
+            ) from error
         except OSError as error:
             raise ConfigurationError(
                 f"Port {port} is taken: stop what uses it, or choose another (--port, "

@@ -54,13 +54,13 @@ class Running:
         return json.loads(answer.stdout)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=2) as response:
             return bool(response.status == 200)
@@ -82,12 +82,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     }
     demo = [COMMAND, "demo", "--items", "6", "--locations", "1", "--days", "100", "--issued", "3"]
     subprocess.run(demo, env=environment, check=True, capture_output=True)
-    ports = _free_port(), _free_port()
+    ports = free_port(), free_port()
     pages = [f"http://127.0.0.1:{port}" for port in ports]
     command = [COMMAND, "ui", "--port", str(ports[0]), "--mlflow-port", str(ports[1])]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
-        until(lambda: _answers(f"{pages[0]}/server_info"), "the Dagster page")
+        until(lambda: answers(f"{pages[0]}/server_info"), "the Dagster page")
         yield Running(home, environment, *pages)
     finally:
         process.terminate()

@@ -1,0 +1,149 @@
+"""The processes of `docker/compose.yaml`, each alone over Postgres: stopped, started, none lost."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pgserver
+import pytest
+import yaml
+
+from tests import command_line as shop
+from tests.running.conftest import COMMAND, Running, answers, free_port, until
+
+WORKSPACE = Path(__file__).resolve().parents[2] / "docker" / "workspace.yaml"
+RUNS = "{ runsOrError(limit: 200) { ... on Runs { results { runId status } } } }"
+ISSUED = "home.lake.ledger.history().filter(pl.col('table') == 'replenishment_plan').height"
+PLAN = "home.read('replenishment_plan', *[dt.date.fromisoformat('{day}')] * 2).to_dicts()"
+
+
+@pytest.fixture
+def records() -> Iterator[Path]:
+    """The folder of Postgres: not below pytest's own, which its user may not enter."""
+    with tempfile.TemporaryDirectory(prefix="records-") as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def postgres(folder: Path, secrets: Path) -> Iterator[dict[str, str]]:
+    """A database in `folder`, and the variable by which its address is found in a file."""
+    secrets.mkdir(exist_ok=True)
+    server = pgserver.get_server(folder, cleanup_mode="stop")
+    try:
+        (secrets / "forecast_platform_database_url").write_text(f"{server.get_uri()}\n")
+        yield {"FORECAST_PLATFORM_SECRETS_DIR": str(secrets)}
+    finally:
+        server.cleanup()
+
+
+@contextmanager
+def server(environment: dict[str, str], only: str, *options: object) -> Iterator[None]:
+    """One process of the platform, stopped as a container is."""
+    command = [COMMAND, "ui", "--only", only, *map(str, options)]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        yield
+        assert process.poll() is None, f"{only} ended by itself"
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+@contextmanager
+def topology(folder: Path, records: Path) -> Iterator[Running]:
+    """Postgres, code location, MLflow, webserver and daemon, from start to stop."""
+    code, page, mlflow = (free_port() for _ in range(3))
+    content = yaml.safe_load(WORKSPACE.read_text())
+    content["load_from"][0]["grpc_server"] |= {"host": "127.0.0.1", "port": code}
+    workspace = folder / "workspace.yaml"
+    workspace.write_text(yaml.safe_dump(content))
+    home = folder / "home"
+    with ExitStack() as stack:
+        secrets = stack.enter_context(postgres(records, folder / "secrets"))
+        environment = shop.environment(home, **secrets)
+        running = Running(
+            home, environment, f"http://127.0.0.1:{page}", f"http://127.0.0.1:{mlflow}"
+        )
+        stack.enter_context(server(environment, "code", "--code-port", code))
+        stack.enter_context(server(environment, "mlflow", "--mlflow-port", mlflow))
+        until(lambda: listens(code), "the code location")
+        until(lambda: answers(f"{running.mlflow}/health"), "MLflow")
+        stack.enter_context(
+            server(environment, "webserver", "--port", page, "--workspace", workspace)
+        )
+        stack.enter_context(server(environment, "daemon", "--workspace", workspace))
+        until(lambda: answers(f"{running.dagster}/server_info"), "the Dagster page")
+        yield running
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def posted(address: str, question: dict[str, object]) -> dict[str, object]:
+    request = urllib.request.Request(
+        address, json.dumps(question).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)
+
+
+def runs(running: Running) -> dict[str, str]:
+    """Status by run id, as the page shows them."""
+    answer = posted(f"{running.dagster}/graphql", {"query": RUNS})
+    return {run["runId"]: run["status"] for run in answer["data"]["runsOrError"]["results"]}
+
+
+def trainings(running: Running) -> set[str]:
+    """Ids of the runs that MLflow shows."""
+    answer = posted(f"{running.mlflow}/api/2.0/mlflow/runs/search", {"experiment_ids": ["1"]})
+    return {run["info"]["run_id"] for run in answer["runs"]}
+
+
+def alive(running: Running) -> bool:
+    command = [COMMAND, "ui", "--only", "liveness"]
+    done = subprocess.run(command, env=running.environment, capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def test_a_day_is_followed_to_the_plan_and_outlives_the_processes(
+    tmp_path: Path, records: Path
+) -> None:
+    home = tmp_path / "home"
+    with postgres(records, tmp_path / "secrets") as secrets:
+        shop.works(
+            home, "demo", "--items", 3, "--locations", 1, "--days", 70, "--issued", 2, **secrets
+        )
+    with topology(tmp_path, records) as running:
+        plans = running.ask(ISSUED)
+        newest = running.ask("home.state().span()[1]")
+        item = running.ask("home.read('validated_sales')['item_id'][0]")
+        day = running.ask(f"dt.date.fromisoformat('{newest}') + dt.timedelta(1)")
+        assert isinstance(plans, int)
+        sales = shop.csv("date,item_id,location_id,units,unit_price", f"{day},{item},S01,3,2.5")
+        shop.land(home, "sales", "next.csv", sales)
+        until(
+            lambda: running.ask(f"[{ISSUED} > {plans}, home.stale()]") == [True, {}],
+            "the plan of the new day",
+        )
+        until(lambda: {*runs(running).values()} == {"SUCCESS"}, "all runs to end")
+        until(lambda: alive(running), "the daemon's heartbeat")
+        made, trained = runs(running), trainings(running)
+        plan = running.ask(PLAN.format(day=day))
+        assert len(made) > 3
+        assert trained
+
+    with topology(tmp_path, records) as running:
+        assert made.items() <= runs(running).items()
+        assert trained <= trainings(running)
+        assert running.ask("home.stale()") == {}
+        assert running.ask(PLAN.format(day=day)) == plan != []
+    assert not list(home.rglob("*.db"))

@@ -1,0 +1,218 @@
+"""What `docker/` says is what the platform has: names, ports, settings, images, schemas."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from forecast_platform import servers
+from forecast_platform.cli import app
+from forecast_platform.errors import ConfigurationError
+from forecast_platform.servers import Addresses, Server
+from forecast_platform.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCKER = ROOT / "docker"
+KUBERNETES = DOCKER / "kubernetes"
+DOCKERFILE = (DOCKER / "Dockerfile").read_text()
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+SECRETS = "FORECAST_PLATFORM_SECRETS_DIR"
+KUBERNETES_VERSION = "1.31"
+
+Yaml = dict[str, Any]
+
+
+def read(path: Path) -> Yaml:
+    return yaml.safe_load(path.read_text())
+
+
+def manifests() -> Iterator[Yaml]:
+    """The objects that are applied beside the chart's."""
+    for name in read(KUBERNETES / "kustomization.yaml")["resources"]:
+        yield from yaml.safe_load_all((KUBERNETES / name).read_text())
+
+
+COMPOSE = read(DOCKER / "compose.yaml")
+SERVICES: Yaml = COMPOSE["services"]
+OWN = {
+    name: service for name, service in SERVICES.items() if "forecast-platform" in service["image"]
+}
+VALUES = read(KUBERNETES / "values.yaml")
+(CODE,) = VALUES["dagster-user-deployments"]["deployments"]
+LAUNCHER = VALUES["runLauncher"]["config"]["k8sRunLauncher"]
+
+
+@pytest.fixture
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FORECAST_PLATFORM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(SECRETS, str(tmp_path))
+    (tmp_path / "forecast_platform_database_url").write_text("postgresql://shop:sesame@host/db\n")
+    return tmp_path
+
+
+def test_a_setting_is_read_from_a_file_of_its_name(secrets: Path) -> None:
+    address = Settings().database_url
+    assert address
+    assert address.get_secret_value() == "postgresql://shop:sesame@host/db"
+
+
+def test_the_environment_comes_before_the_file_and_the_home_after_it(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (secrets / "home").mkdir()
+    (secrets / "home" / "settings.toml").write_text('currency = "GBP"\nseed = 3\n')
+    (secrets / "forecast_platform_currency").write_text("EUR\n")
+    assert (Settings().currency, Settings().seed) == ("EUR", 3)
+    monkeypatch.setenv("FORECAST_PLATFORM_CURRENCY", "CHF")
+    assert Settings().currency == "CHF"
+
+
+def test_secrets_that_are_not_mounted_are_missed(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SECRETS, str(secrets / "elsewhere"))
+    with pytest.raises(ConfigurationError, match="elsewhere, which is no folder"):
+        Settings()
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_container_runs_a_command_of_the_program(name: str) -> None:
+    program, *words = OWN[name]["command"]
+    assert program == "forecast-platform"
+    only = words[words.index("--only") + 1]
+    assert only in {*Server}
+    assert only in name
+    options = CliRunner().invoke(app, [words[0], "--help"]).output
+    assert [word for word in words if word.startswith("--") and word not in options] == []
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_container_has_the_home_its_secret_and_no_rights(name: str) -> None:
+    service = OWN[name]
+    home = re.search(r"FORECAST_PLATFORM_HOME=(\S+)", DOCKERFILE)
+    assert home
+    assert f"home:{home[1]}" in service["volumes"]
+    assert service["secrets"] == ["forecast_platform_database_url"]
+    assert service["environment"][SECRETS] == "/run/secrets"
+    assert service["cap_drop"] == ["ALL"]
+    assert VERSION in service["image"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_is_restarted_and_asked_for_its_health(name: str) -> None:
+    service = SERVICES[name]
+    assert service["restart"] == "unless-stopped"
+    assert service["healthcheck"]["test"][0] == "CMD"
+    for needed, how in service.get("depends_on", {}).items():
+        assert how["condition"] == "service_healthy"
+        assert how.get("required", True) is ("profiles" not in SERVICES[needed])
+
+
+def test_no_password_is_written_down() -> None:
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            assert "PASSWORD" not in name or value.startswith("/run/secrets/")
+        assert {*service["secrets"]} <= {*COMPOSE["secrets"]}
+    assert all(secret["file"].startswith("./secrets/") for secret in COMPOSE["secrets"].values())
+    assert "*\n" in (DOCKER / "secrets" / ".gitignore").read_text()
+    assert [object["kind"] for object in manifests() if object["kind"] == "Secret"] == []
+
+
+def test_the_pages_find_the_code_location_where_compose_has_it() -> None:
+    (location,) = read(DOCKER / "workspace.yaml")["load_from"]
+    (embedded,) = read(ROOT / "workspace.yaml")["load_from"]
+    address = location["grpc_server"]
+    assert address["port"] == Addresses().code_port == CODE["port"]
+    assert address["location_name"] == embedded["python_module"]["location_name"]
+    assert CODE["name"] == address["location_name"].replace(
+        "_", "-"
+    )  # As the cluster writes names.
+    for name in ("code", "code-gpu"):
+        assert address["host"] in SERVICES[name]["networks"]["default"]["aliases"]
+
+
+def test_every_server_has_a_command() -> None:
+    for server in Server:
+        words = servers.command(server, Addresses(host="0.0.0.0"))
+        assert Path(words[0]).is_file()
+
+
+def test_the_image_is_pinned_and_has_no_root() -> None:
+    (base,) = re.findall(r"^ARG BASE_IMAGE=(\S+)$", DOCKERFILE, re.MULTILINE)
+    assert re.fullmatch(r"python:3\.11\.\d+-slim-\w+", base)
+    images = [service["image"] for service in SERVICES.values() if service not in OWN.values()]
+    assert all(re.search(r":\d+\.\d+", image) for image in images)
+    last_stage = DOCKERFILE.rpartition("\nFROM ")[2]
+    assert "\nUSER 1000:1000\n" in last_stage
+    assert "\nHEALTHCHECK " in last_stage
+    assert f"ARG VERSION={VERSION}\n" in last_stage
+
+
+def test_what_the_image_copies_is_let_through_to_the_build() -> None:
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    let_through = {
+        line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line[0] == "!"
+    }
+    assert {path for line in copied for path in line.split()} == let_through
+    assert [path for path in let_through if not (ROOT / path).exists()] == []
+
+
+def test_objects_of_the_cluster_fit_each_other() -> None:
+    objects = {(each["kind"], each["metadata"]["name"]): each for each in manifests()}
+    pod = objects["Deployment", "mlflow"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (settings,) = [each["configMapRef"]["name"] for each in container["envFrom"]]
+    assert CODE["envConfigMaps"] == LAUNCHER["envConfigMaps"] == [{"name": settings}]
+    assert ("ConfigMap", settings) in objects
+    assert pod["volumes"] == CODE["volumes"] == LAUNCHER["volumes"]
+    assert container["volumeMounts"] == CODE["volumeMounts"] == LAUNCHER["volumeMounts"]
+    claims = [v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if "secret" not in v]
+    assert [("PersistentVolumeClaim", claim) in objects for claim in claims] == [True]
+    service = objects["Service", "mlflow"]["spec"]
+    labels = objects["Deployment", "mlflow"]["spec"]["template"]["metadata"]["labels"]
+    assert service["selector"].items() <= labels.items()
+    (port,) = container["ports"]
+    assert port["containerPort"] == Addresses().mlflow_port
+    assert service["ports"][0]["targetPort"] == port["name"]
+
+
+def test_the_configuration_of_the_cluster_names_settings() -> None:
+    (data,) = [each["data"] for each in manifests() if each["kind"] == "ConfigMap"]
+    own = {name: value for name, value in data.items() if name.startswith("FORECAST_PLATFORM_")}
+    mounts = {mount["name"]: mount["mountPath"] for mount in CODE["volumeMounts"]}
+    assert own.pop(SECRETS) == mounts["secrets"]
+    assert own["FORECAST_PLATFORM_HOME"] == mounts["home"]
+    values = {name.removeprefix("FORECAST_PLATFORM_").lower(): own[name] for name in own}
+    assert Settings(**values).workers == int(values["workers"])
+
+
+def test_images_of_the_cluster_are_of_this_version() -> None:
+    kustomized = read(KUBERNETES / "kustomization.yaml")["images"]
+    gpu = read(KUBERNETES / "values-gpu.yaml")["runLauncher"]["config"]["k8sRunLauncher"]
+    image = CODE["image"]
+    assert image["tag"] == f"{VERSION}-k8s"
+    assert VALUES["dagsterWebserver"]["image"] == VALUES["dagsterDaemon"]["image"] == image
+    assert [(each["newName"], each["newTag"]) for each in kustomized] == [
+        (image["repository"], image["tag"])
+    ]
+    on_gpu = gpu["runK8sConfig"]["containerConfig"]["image"]
+    assert on_gpu == f"{image['repository']}:{image['tag']}-gpu"
+
+
+def test_the_chart_runs_what_is_installed() -> None:
+    (pinned,) = re.findall(r"^dagster==(\S+)", (ROOT / "requirements.lock").read_text(), re.M)
+    for name in ("values.yaml", "values-gpu.yaml"):
+        assert f"--version {pinned}" in (KUBERNETES / name).read_text()
+
+
+@pytest.mark.parametrize("each", [*manifests()], ids=lambda each: each["kind"])
+def test_objects_of_the_cluster_fit_its_schema(each: Yaml) -> None:
+    checker = pytest.importorskip("kubernetes_validate", reason="needs the dev extra")
+    checker.validate(each, KUBERNETES_VERSION, strict=True)
