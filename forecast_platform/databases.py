@@ -90,12 +90,13 @@ def server_version(settings: Settings) -> str:
 
 
 def masked_address(settings: Settings) -> str:
-    """The address of the database without its password."""
+    """The address of the database without password and options, which can hold one too."""
     if settings.database_url is None:
         return "sqlite"
     from sqlalchemy import make_url
 
-    return make_url(settings.database_url.get_secret_value()).render_as_string(hide_password=True)
+    address = make_url(settings.database_url.get_secret_value())
+    return address.set(query={}).render_as_string(hide_password=True)
 
 
 def _reason(error: Exception) -> str:

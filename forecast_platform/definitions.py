@@ -3,6 +3,7 @@
 import dagster as dg
 
 from forecast_platform.defs.assets import ASSETS
+from forecast_platform.defs.assets.sources import SOURCE_ASSETS, SOURCE_JOBS, SOURCE_SCHEDULES
 from forecast_platform.defs.checks import up_to_date
 from forecast_platform.defs.jobs import JOBS
 from forecast_platform.defs.resources import HomeResource
@@ -10,10 +11,10 @@ from forecast_platform.defs.schedules import SCHEDULES
 from forecast_platform.defs.sensors import SENSORS
 
 defs = dg.Definitions(
-    assets=ASSETS,
+    assets=[*ASSETS, *SOURCE_ASSETS],
     asset_checks=[up_to_date],
-    jobs=JOBS,
-    schedules=SCHEDULES,
+    jobs=[*JOBS, *SOURCE_JOBS],
+    schedules=[*SCHEDULES, *SOURCE_SCHEDULES],
     sensors=SENSORS,
     resources={"home": HomeResource()},
     # Steps share one process: a step of its own costs seconds of imports (docs/decisions).

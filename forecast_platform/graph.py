@@ -197,6 +197,11 @@ TRAINED = ("model_versions", "policy_choice")
 """Made weekly, for a training cutoff: not by what is stale."""
 
 
+def trained(settings: Settings) -> tuple[str, ...]:
+    """Tables made weekly under these settings."""
+    return (*TRAINED, "learned_policies") if settings.learned_policies else TRAINED
+
+
 def last_cutoff(day: dt.date) -> dt.date:
     """The newest weekly training cutoff (a Sunday) at or before `day`."""
     return day - ((day.weekday() - _SUNDAY) % 7) * dt.timedelta(days=1)

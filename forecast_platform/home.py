@@ -16,12 +16,12 @@ from forecast_platform.contracts import Table, tables
 from forecast_platform.databases import mlflow_address
 from forecast_platform.graph import (
     PLAN_SETTINGS,
-    TRAINED,
     Launch,
     Node,
     Read,
     graph_of,
     last_cutoff,
+    trained,
 )
 from forecast_platform.incremental import State
 from forecast_platform.lake import Lake
@@ -108,7 +108,7 @@ class Home:
             return [launch._replace(tables=tables_before) for launch in launches]
         else:
             cutoff = last_cutoff(origin)
-        return [Launch(TRAINED, cutoff, cutoff)] if cutoff else launches
+        return [Launch(trained(self.settings), cutoff, cutoff)] if cutoff else launches
 
     def has_model(self, origin: dt.date) -> bool:
         """Whether a model was trained on data up to `origin` or less."""

@@ -186,8 +186,8 @@ def reach(read: Read, changed: Iterable[dt.date]) -> set[dt.date]:
 def stale_days(nodes: Sequence[Node], state: State) -> dict[str, list[dt.date]]:
     """Stale days of every data table and of the newest records, as if every change mattered.
 
-    A day counts if it is stale itself, if it reads a day that counts, or if it holds rows although a
-    correction took it out of the span; tables without such days are left out.
+    A day counts if it is stale itself, if it reads a day that counts, or if it holds rows although
+    a correction took it out of the span; tables without such days are left out.
     """
     result: dict[str, list[dt.date]] = {}
     span = set(_span_days(state))

@@ -25,7 +25,7 @@ from forecast_platform.models import Forecaster
 from forecast_platform.models.base import on_offer
 from forecast_platform.panel import Panel
 
-_FOLDER, _ABOUT = "surroundings", "about.json"
+SURROUNDINGS, _ABOUT = "surroundings", "about.json"
 _TABLES = {
     "products": ("item_id", "category", "department"),
     "locations": ("location_id", "country", "region"),
@@ -50,7 +50,7 @@ class Surroundings:
 
     def save(self, folder: Path) -> None:
         """Write them into the folder of a model; the same tables in any order give one file."""
-        inside = folder / _FOLDER
+        inside = folder / SURROUNDINGS
         inside.mkdir(parents=True, exist_ok=True)
         for name, columns in _TABLES.items():
             rows = self.tables[name].select(columns).unique().sort(columns)
@@ -61,7 +61,7 @@ class Surroundings:
     @classmethod
     def load(cls, folder: Path) -> Surroundings:
         """Read what `save` wrote."""
-        inside = folder / _FOLDER
+        inside = folder / SURROUNDINGS
         tables = {name: pl.read_parquet(inside / f"{name}.parquet") for name in _TABLES}
         return cls(tables, **json.loads((inside / _ABOUT).read_text()))
 

@@ -14,7 +14,7 @@ from forecast_platform.contracts import tables
 from forecast_platform.forecasting import Judgement
 from forecast_platform.home import Home
 from forecast_platform.panel import Panel
-from forecast_platform.recorded_model import Surroundings
+from forecast_platform.recorded_model import SURROUNDINGS, Surroundings
 from forecast_platform.tracking import Training
 from forecast_platform.tracking.pyfunc import EXAMPLE_DAYS, write_mlmodel
 
@@ -78,6 +78,7 @@ def record(
             dataset=days_digest(home, cutoff),
             source=str(home.lake.path(tables()["features"])),
             pictures={"last_fold": picture} if picture else {},
+            beside=SURROUNDINGS,
         )
     )
     (folder / RECORD).write_text(json.dumps({"run_id": run_id, "version": version}))

@@ -1,7 +1,8 @@
-"""Typed settings; the only reader of environment variables.
+"""Typed settings of the platform; secrets of a shop's own sources are read in `connect/`.
 
-A value comes from `FORECAST_PLATFORM_<NAME>` in the environment, else from `settings.toml` in the
-home folder, else from the default below.
+A value comes from `FORECAST_PLATFORM_<NAME>` in the environment, else from a file of that name in
+the folder `FORECAST_PLATFORM_SECRETS_DIR`, else from `settings.toml` in the home folder, else from
+the default below.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import os
 import tomllib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
+    SecretsSettingsSource,
     SettingsConfigDict,
     SettingsError,
     TomlConfigSettingsSource,
@@ -42,6 +44,21 @@ def home_folder() -> Path:
             f"{_PREFIX}HOME to another folder."
         )
     return folder
+
+
+def secrets_folder() -> Path | None:
+    """The folder of files that hold one setting each, as containers are given their secrets.
+
+    Raises:
+        ConfigurationError: If `FORECAST_PLATFORM_SECRETS_DIR` names no folder.
+    """
+    named = os.environ.get(f"{_PREFIX}SECRETS_DIR")
+    if named and not Path(named).is_dir():
+        raise ConfigurationError(
+            f"{_PREFIX}SECRETS_DIR names {named}, which is no folder: mount the secrets there, "
+            "or leave it unset."
+        )
+    return Path(named) if named else None
 
 
 class Settings(BaseSettings):
@@ -97,12 +114,22 @@ class Settings(BaseSettings):
         None, ge=0, description="Most volume of a day's orders for one location."
     )
 
+    learned_policies: bool = Field(
+        False, description="Whether policies are learned with the models, which takes minutes."
+    )
+    learned_reward: dict[Literal["cost", "service", "turnover"], float] = Field(
+        {}, description="Weights of the parts of the reward they are learned by; cost if empty."
+    )
+
     settle_seconds: float = Field(2.0, ge=0, description="A younger file may still be written.")
     landing_batch_files: int = Field(500, ge=1, description="Files landed by one run at most.")
     retention_days: int = Field(90, ge=1, description="Days that finished runs are kept.")
     webhook_url: str | None = Field(None, description="Address told about failed runs.")
     database_url: SecretStr | None = Field(
         None, description="Postgres for Dagster and MLflow: postgresql://user:password@host/name."
+    )
+    sources_file: Path | None = Field(
+        None, description="File that names databases and web services; else <home>/sources.yaml."
     )
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1,
                          description="Processes for work per series.")  # fmt: skip
@@ -149,9 +176,10 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment first, then the home folder's file."""
+        """Environment first, then the files of secrets, then the home folder's file."""
+        secrets = SecretsSettingsSource(settings_cls, secrets_folder())
         toml = TomlConfigSettingsSource(settings_cls, home_folder() / "settings.toml")
-        return init_settings, env_settings, toml
+        return init_settings, env_settings, secrets, toml
 
     @property
     def zone(self) -> ZoneInfo:
@@ -167,6 +195,11 @@ class Settings(BaseSettings):
     def landing(self) -> Path:
         """Folder into which files are landed, one sub-folder per table."""
         return self.home / "landing"
+
+    @property
+    def sources_path(self) -> Path:
+        """File that names the databases and web services that feed the landing folder."""
+        return self.sources_file or self.home / "sources.yaml"
 
     @property
     def lake(self) -> Path:

@@ -140,30 +140,43 @@ def _chosen(home: Home, model: str | None) -> str:
     return home.settings.models[0] if champions.is_empty() else str(champions["model"][-1])
 
 
-def replay_table(replayed: Replayed) -> Table:
-    """Cost by part, service and stock of every policy, and what the own one saves."""
+def replay_tables(replayed: Replayed) -> list[Table]:
+    """What every policy costs by part, and its service, its stock and what the own one saves.
+
+    Each fits a terminal of 80 columns.
+    """
     from forecast_platform.replenishment.history_replay.compare import table
 
-    title = f"Replay of {replayed.first_day} to {replayed.last_day}, costs per day"
-    shown = Table(title=title, box=SIMPLE_HEAD, caption="errors over items; saved: at equal fill")
-    for heading in ("ratio", "policy", "cost", "holding", "ordering", "lost", "fill", "cycles",
-                    "stock", "turns", "at equal fill", "saved"):  # fmt: skip
-        shown.add_column(heading, justify="left" if heading == "policy" else "right")
+    title = f"Replay of {replayed.first_day} to {replayed.last_day}"
+    costs = _replay_table(f"{title}: costs per day", "errors over items",
+                          ("cost", "holding", "ordering", "lost"))  # fmt: skip
+    service = _replay_table(f"{title}: service and stock", "saved: at equal fill rate",
+                            ("fill rate", "cycles", "stock", "turns", "saved"))  # fmt: skip
     for row in table(replayed.comparisons).iter_rows(named=True):
-        if row["holding"] is None:
-            shown.add_row(f"{row['critical_ratio']:g}", row["policy"], f"{row['total']:,.1f}",
-                          end_section=True)  # fmt: skip
+        named = (f"{row['critical_ratio']:g}", row["policy"])
+        if row["holding"] is None:  # the bound, the last of its ratio
+            costs.add_row(*named, f"{row['total']:,.1f}", end_section=True)
+            service.add_section()
             continue
-        saved = row["saved"]
-        shown.add_row(
-            f"{row['critical_ratio']:g}", row["policy"],
-            f"{row['total']:,.1f} ±{row['total_se']:,.1f}",
+        costs.add_row(
+            *named, f"{row['total']:,.1f} ±{row['total_se']:,.1f}",
             *(f"{row[part]:,.1f}" for part in ("holding", "ordering", "stockout")),
-            f"{row['fill_rate']:.2%} ±{row['fill_rate_se']:.2%}",
+        )  # fmt: skip
+        saved = row["saved"]
+        service.add_row(
+            *named, f"{row['fill_rate']:.2%} ±{row['fill_rate_se']:.2%}",
             f"{row['cycle_service_level']:.1%}", f"{row['stock']:,.0f}", f"{row['turns']:.1f}",
-            "" if saved is None else f"{row['cost_equal_fill']:,.1f}",
             "" if saved is None else f"{saved:.1%} ±{row['saved_se']:.1%}",
         )  # fmt: skip
+    return [costs, service]
+
+
+def _replay_table(title: str, caption: str, figures: Sequence[str]) -> Table:
+    shown = Table(title=title, caption=caption, box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    shown.add_column("ratio", justify="right")
+    shown.add_column("policy")
+    for heading in figures:
+        shown.add_column(heading, justify="right", no_wrap=True)
     return shown
 
 

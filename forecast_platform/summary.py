@@ -55,7 +55,7 @@ def summary(console: Console, settings: Settings) -> None:
     console.print(f"Lake      {settings.lake}", markup=False, soft_wrap=True)
     console.print(f"Landing   {settings.landing}", markup=False, soft_wrap=True)
     console.print("Look      forecast-platform ui    (Dagster http://127.0.0.1:3000, "
-                  "MLflow http://127.0.0.1:5000)")  # fmt: skip
+                  "MLflow http://127.0.0.1:5000)", soft_wrap=True)  # fmt: skip
 
 
 def leaderboard(settings: Settings, cutoff: dt.date) -> Table:
@@ -85,9 +85,10 @@ def scores_table(
     )  # fmt: skip
     metrics = [metric for metric in _SCORES if metric in wide.columns]
     order = metrics[:1]
-    table = Table(
-        title=title, box=SIMPLE_HEAD, caption="* champion; in 80: share inside the 80 % interval"
-    )
+    caption = "in 80: share inside the 80 % interval"
+    if champions:
+        caption = f"* champion; {caption}"
+    table = Table(title=title, box=SIMPLE_HEAD, caption=caption)
     table.add_column("model", no_wrap=True)
     for metric in metrics:
         table.add_column(metric.replace("pit_", "in "), justify="right", no_wrap=True)

@@ -25,7 +25,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_simulate_prints_every_policy_and_draws_pictures(home: Path) -> None:
-    told = works(home, "simulate", "--days", 40, *TERMS, "--ratio", 0.9)
+    told = works(home, "simulate", "--days", 40, *TERMS, "--ratio", 0.9, COLUMNS="80")
+    assert "…" not in told, "a figure is cut off in a narrow terminal"
     first = shop.LAST_DAY - dt.timedelta(39)
     assert f"Replay of {first} to {shop.LAST_DAY}" in told
     for policy in ("plan on seasonal_naive", "EOQ, fixed", "(s,S), last year", "foresight (bound)"):

@@ -8,6 +8,7 @@ from forecast_platform.contracts.core import Column, DType, Table, raw, rejected
 from forecast_platform.contracts.derived import DERIVED, QUANTILES, quantile_name
 from forecast_platform.contracts.features import FEATURES
 from forecast_platform.contracts.landed import LANDED
+from forecast_platform.contracts.learned import LEARNED_POLICIES
 from forecast_platform.contracts.plan import REPLENISHMENT_PLAN
 
 __all__ = [
@@ -42,5 +43,5 @@ def landed_table(name: str) -> Table:
 def tables() -> Mapping[str, Table]:
     """Every table of the lake by name, stage by stage."""
     staged = [stage(table) for table in LANDED for stage in (raw, validated, rejected)]
-    derived = (*DERIVED, FEATURES, POLICY_CHOICE, REPLENISHMENT_PLAN)
+    derived = (*DERIVED, FEATURES, POLICY_CHOICE, LEARNED_POLICIES, REPLENISHMENT_PLAN)
     return {table.name: table for table in (*staged, *derived)}

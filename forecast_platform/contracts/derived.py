@@ -1,8 +1,9 @@
-"""Contracts of the tables the platform derives; the plan has a file of its own."""
+"""Contracts of the tables the platform derives; features, models, plan and policies have files."""
 
 from __future__ import annotations
 
 from forecast_platform.contracts.core import Column, DType, Table
+from forecast_platform.contracts.models import MODEL_SCORES, MODEL_VERSIONS
 from forecast_platform.contracts.outcome import PLAN_OUTCOME
 
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99)
@@ -231,40 +232,6 @@ ACCURACY = Table(
         Column("inside_50", DType.BOOL, "Actual within the central 50 % interval."),
         Column("inside_80", DType.BOOL, "Actual within the central 80 % interval."),
         Column("inside_90", DType.BOOL, "Actual within the central 90 % interval."),
-    ),
-)
-
-MODEL_SCORES = Table(
-    name="model_scores",
-    description="Rolling-origin scores of every model family at each training cutoff.",
-    grain="one row per cutoff, model and metric",
-    key=("cutoff", "model", "metric"),
-    day="cutoff",
-    group="models",
-    columns=(
-        Column("cutoff", DType.DATE, "Training cutoff."),
-        Column("model", DType.STRING, "Model family."),
-        Column("metric", DType.STRING, "Metric."),
-        Column("value", DType.FLOAT, "Score."),
-        Column("origins", DType.INT, "Rolling origins it was averaged over.", minimum=1),
-    ),
-)
-
-MODEL_VERSIONS = Table(
-    name="model_versions",
-    description="Trained models: one row per family and cutoff; the champion answers forecasts.",
-    grain="one row per cutoff and model",
-    key=("cutoff", "model"),
-    day="cutoff",
-    group="models",
-    columns=(
-        Column("cutoff", DType.DATE, "Training cutoff."),
-        Column("model", DType.STRING, "Model family."),
-        Column("version", DType.STRING, "Version in the model registry."),
-        Column("run_id", DType.STRING, "Tracking run."),
-        Column("artifact", DType.STRING, "Folder of the saved model."),
-        Column("is_champion", DType.BOOL, "Best of its cutoff."),
-        Column("reason", DType.STRING, "Why it is, or is not, the champion."),
     ),
 )
 

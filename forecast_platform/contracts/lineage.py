@@ -17,6 +17,7 @@ from forecast_platform.contracts.derived import (
     LEAD_TIMES,
 )
 from forecast_platform.contracts.features import FEATURES
+from forecast_platform.contracts.learned import LEARNED_POLICIES
 from forecast_platform.contracts.outcome import PLAN_OUTCOME
 from forecast_platform.contracts.plan import REPLENISHMENT_PLAN
 
@@ -34,6 +35,13 @@ def _same(table: str, columns: Iterable[str]) -> dict[str, Sources]:
 
 _CALENDAR = ("holiday", "event", "payday")
 _TERMS = ("lead_time_days", "review_days")
+
+
+_SEASON = (
+    _from("clean_demand", "demand_units")
+    + _from("forecasts", "mean")
+    + _from("validated_products", "category")
+)
 
 
 def _feature(name: str) -> Sources:
@@ -72,7 +80,8 @@ _ORDER = _POSITION + _SPREAD + _from("validated_suppliers", "min_order_quantity"
 _DEMANDED = _from("clean_demand", "demand_units")
 _ORDER_TERMS = ("review_days", "min_order_quantity", "pack_size", "order_cost")
 _SIMULATED = _DEMANDED + _LEAD_SPREAD + _from("validated_suppliers", *_ORDER_TERMS)
-_COSTED = _SIMULATED + _from("validated_products", "unit_cost") + _from("clean_demand", "price")
+_PRICED = _from("validated_products", "unit_cost") + _from("clean_demand", "price")
+_COSTED = _SIMULATED + _PRICED
 _COSTS = ("cost", "cost_error", "holding_cost", "ordering_cost", "shortage_cost")
 
 LINEAGE: Mapping[str, Mapping[str, Sources]] = {
@@ -146,6 +155,17 @@ LINEAGE: Mapping[str, Mapping[str, Sources]] = {
         **dict.fromkeys(("fill_rate", "cycle_service_level", "service_error"), _SIMULATED),
         **dict.fromkeys(("policy", "rank", "is_chosen", *_COSTS), _COSTED),
     },
+    LEARNED_POLICIES.name: {
+        **_same("clean_demand", _KEYS),
+        "lead_time_periods": _LEAD_TIME + _from("validated_suppliers", *_TERMS),
+        "review_days": _from("validated_suppliers", "review_days"),
+        **dict.fromkeys(("lot_units", "mean_demand"), _DEMANDED),
+        "cost_ratio": _PRICED + _from("validated_suppliers", "review_days"),
+        **dict.fromkeys(
+            ("cost", "optimum_cost", "myopic_cost", "capped_cost", "gap", "promoted"),
+            _DEMANDED + _LEAD_TIME + _from("validated_suppliers", *_TERMS) + _PRICED,
+        ),
+    },
     REPLENISHMENT_PLAN.name: {
         **_same("forecasts", (*_KEYS, *_MODEL, "origin")),
         "supplier_id": _from("validated_products", "supplier_id"),
@@ -168,13 +188,14 @@ LINEAGE: Mapping[str, Mapping[str, Sources]] = {
         "next_policy": _from("policy_choice", "policy", "rank"),
         "next_policy_cost": _from("policy_choice", "cost", "rank"),
         "safety_stock": _SPREAD + _LEAD_SPREAD,
-        "reorder_point": _SPREAD + _LEAD_SPREAD,
+        "reorder_point": _SPREAD + _LEAD_SPREAD + _SEASON,
         "abc_class": _from("clean_demand", "demand_units", "price"),
         **dict.fromkeys(("xyz_class", "life_cycle"), _from("clean_demand", "demand_units")),
         "annual_value": _from("clean_demand", "demand_units", "price"),
         "unit_cost": _from("validated_products", "unit_cost") + _from("clean_demand", "price"),
         "eoq": _from("clean_demand", "demand_units") + _from("validated_suppliers", "order_cost"),
-        "order_up_to_level": _SPREAD,
+        "order_up_to_level": _SPREAD + _SEASON,
+        **dict.fromkeys(("season_end", "season_units", "season_adjustment"), _SEASON),
         "raw_quantity": _ORDER,
         "order_quantity": _ORDER,
         "unlimited_quantity": _ORDER,

@@ -69,7 +69,10 @@ def prepare(settings: Settings) -> None:
     folder = settings.dagster_home
     folder.mkdir(parents=True, exist_ok=True)
     settings.landing.mkdir(parents=True, exist_ok=True)
-    (folder / "dagster.yaml").write_text(yaml.safe_dump(configuration(settings)))
+    # Renamed into place: other processes of the home read it meanwhile.
+    written = folder / f"dagster.{os.getpid()}.part"
+    written.write_text(yaml.safe_dump(configuration(settings)))
+    written.replace(folder / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(folder)
     if address := postgres_address(settings, "dagster"):
         make_schemas(settings)

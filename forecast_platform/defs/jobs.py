@@ -9,6 +9,10 @@ from forecast_platform.contracts import LANDED
 from forecast_platform.defs.assets.models import MODEL_ASSETS
 from forecast_platform.defs.partitions import DAILY, WEEKLY
 from forecast_platform.defs.resources import HomeResource
+from forecast_platform.graph import trained
+from forecast_platform.settings import settings
+
+STANDING_CHECK = "standing_check"
 
 _WHOLE = [table.name for table in LANDED if table.day is None]
 _DAILY = [table.name for table in LANDED if table.day is not None]
@@ -36,7 +40,7 @@ daily_graph = dg.define_asset_job(
     | (
         dg.AssetSelection.groups("clean", "features", "forecasts", "replenishment")
         # Made weekly, with the models.
-        - dg.AssetSelection.assets("policy_choice")
+        - dg.AssetSelection.assets("policy_choice", "learned_policies")
     )
     | dg.AssetSelection.assets("accuracy", "plan_outcome"),
     partitions_def=DAILY,
@@ -45,14 +49,14 @@ daily_graph = dg.define_asset_job(
 
 weekly_training = dg.define_asset_job(
     "weekly_training",
-    selection=[*MODEL_ASSETS, "model_versions", "model_scores", "policy_choice"],
+    selection=[*MODEL_ASSETS, "model_scores", *trained(settings())],
     partitions_def=WEEKLY,
     description="Trains every family on data up to the cutoff, chooses the champion and the policy "
     "of every item at every location.",
 )
 
 standing_check = dg.define_asset_job(
-    "standing_check",
+    STANDING_CHECK,
     selection=dg.AssetSelection.checks_for_assets("replenishment_plan"),
     description="Names stale and failed partitions and the command that mends them.",
 )

@@ -14,7 +14,7 @@ import dagster as dg
 from forecast_platform.defs.instance import instance, materialise
 from forecast_platform.defs.selection import assets_of
 from forecast_platform.errors import ModelError, PlatformError
-from forecast_platform.graph import TRAINED, Launch, last_cutoff
+from forecast_platform.graph import Launch, last_cutoff, trained
 from forecast_platform.home import Home
 from forecast_platform.settings import Settings
 
@@ -70,7 +70,7 @@ class Operator:
         if span is None or not span[0] <= cutoff <= span[1]:
             held = f"sales of {span[0]} to {span[1]}" if span else "no sales"
             raise ModelError(f"Cannot train up to {cutoff}: the lake holds {held}.")
-        self._run(TRAINED, cutoff, cutoff)
+        self._run(trained(self.home.settings), cutoff, cutoff)
 
     def issue(self, first: dt.date, last: dt.date, *, restate: bool = False) -> None:
         """Issue forecasts and plans of the origins first..last.

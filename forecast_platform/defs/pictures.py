@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from forecast_platform.models import Forecaster
+    from forecast_platform.replenishment import PlanParameters, PlanTables
     from forecast_platform.replenishment.service_front import ServiceFront
 
 _SHOWN_DAYS = 56
 _SHOWN_SUPPLIERS = 12
 _SHOWN_DRIVERS = 8
+_SHOWN_WEEKS = 52
 
 
 def forecast_against_actuals(home: Home, origin: dt.date) -> bytes:
@@ -176,6 +178,48 @@ def stock_ahead(home: Home, plan: pl.DataFrame) -> bytes | None:
         )
         axes.axhline(0, color="black", linewidth=0.8)
         axes.set_title(f"{line['item_id']} at {line['location_id']}: units at close, plan of {day}")
+        axes.legend(fontsize="small")
+        return _png(figure)
+    return None
+
+
+def season_of_largest(
+    plan: pl.DataFrame, tables: PlanTables, parameters: PlanParameters
+) -> bytes | None:
+    """PNG of the seasonal line that expects most of its season: two years, and the weeks ahead.
+
+    Args:
+        plan: Rows of `replenishment_plan` of one day.
+        tables: What it was made from.
+        parameters: As it was made with.
+
+    Returns:
+        None if no line is seasonal.
+    """
+    from forecast_platform.replenishment.cover import daily_forecast
+    from forecast_platform.replenishment.season_levels import season_ahead
+
+    seasonal = plan.filter(pl.col("season_end").is_not_null())
+    largest = seasonal.sort("season_units", "item_id", "location_id").tail(1)
+    for line in largest.iter_rows(named=True):
+        forecast = daily_forecast(largest, tables.forecasts)
+        ahead = season_ahead(largest, forecast.mean, forecast.days, tables, parameters)
+        weekly = ahead.daily[0, : 7 * _SHOWN_WEEKS].reshape(_SHOWN_WEEKS, 7).mean(axis=1)
+        series = (pl.col("item_id") == line["item_id"]) & (
+            pl.col("location_id") == line["location_id"]
+        )
+        past = tables.weekly.filter(series & (pl.col("week_end") <= line["date"])).sort("week_end")
+        past = past.tail(2 * _SHOWN_WEEKS)
+        days = [line["date"] + 7 * (week + 1) * ONE_DAY for week in range(_SHOWN_WEEKS)]
+        figure = _figure()
+        axes = figure.subplots()
+        axes.plot(past["week_end"].to_list(), past["demand"].to_list(), "-", label="demand")
+        axes.plot(days, weekly.tolist(), "--", label="forecast, then the season's profile")
+        axes.axvline(line["season_end"], color="black", linewidth=0.8, label="end of the season")
+        axes.set_title(
+            f"{line['item_id']} at {line['location_id']}: units per day by week, "
+            f"{line['season_units']:,.0f} expected until {line['season_end']}"
+        )
         axes.legend(fontsize="small")
         return _png(figure)
     return None

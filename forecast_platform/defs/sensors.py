@@ -97,7 +97,7 @@ def _request(
 def _job(launch: Launch) -> UnresolvedAssetJobDefinition:
     if launch.first is None:
         return attributes
-    return weekly_training if launch.tables == TRAINED else daily_graph
+    return weekly_training if TRAINED[0] in launch.tables else daily_graph
 
 
 @dg.run_failure_sensor(name="failure_sensor", minimum_interval_seconds=30)

@@ -46,16 +46,6 @@ class Judgement:
         """Columns model, origin, metric, value: the scores at item-location."""
         return self.scores.filter(level=SERIES).drop("level")
 
-    @property
-    def fallbacks(self) -> pl.DataFrame:
-        """Columns model, origin, reason, series: how often a simpler answer was given, and why."""
-        return (
-            self.series.filter(pl.col("fallback_reason").is_not_null())
-            .group_by("model", "origin", reason="fallback_reason")
-            .agg(series=pl.len())
-            .sort("model", "origin", "reason")
-        )
-
 
 def rolling_origins(
     last_day: dt.date, n: int, *, horizon: int = 28, step: int = 28

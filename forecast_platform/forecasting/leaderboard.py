@@ -108,7 +108,7 @@ def _draw_origins(axes: Axes, losses: pl.DataFrame, ranked: Sequence[str]) -> No
             label=model if named else None, color=None if named else "gainsboro",
         )  # fmt: skip
     axes.tick_params(axis="x", rotation=30)
-    axes.legend(fontsize="small", reverse=True)
+    axes.legend(fontsize="small", reverse=True, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     axes.set_title("by origin")
 
 

@@ -7,7 +7,7 @@ the sums and their reconciliation (`hierarchy`), or judging them (`judged`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -82,28 +82,6 @@ def levels_of(
     for name in sorted(found, key=lambda name: (first.get(name, 2), len(LEVELS[name]))):
         kept.setdefault(_partition(found[name]), name)
     return tuple(level for name, level in found.items() if name in kept.values())
-
-
-def level_panel(panel: Panel, level: Level) -> Panel:
-    """The panel of a level's sums, named by their attributes; demand and calendar only.
-
-    A sum is available where one of its series is. Its label stands as the item, and its location is
-    the location of its series where they share one, else empty.
-    """
-    items = np.array([" / ".join(map(str, label)) or TOTAL for label in level.labels], dtype=object)
-    at = LEVELS[level.name].index("location_id") if "location_id" in LEVELS[level.name] else None
-    places = level.labels[:, at] if at is not None else np.full(level.n_sums, "", dtype=object)
-    order = np.lexsort((places, items))
-    return replace(
-        panel,
-        items=items[order],
-        locations=places[order],
-        demand=level.sum(panel.demand)[order].astype(np.float32),
-        available=_add(level, panel.available.astype(np.float32))[order] > 0,
-        past={},
-        future={name: values for name, values in panel.future.items() if values.ndim == 1},
-        static={},
-    )
 
 
 def _level(name: str, columns: list[NDArray[np.object_]], n_series: int) -> Level:

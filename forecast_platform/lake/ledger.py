@@ -45,12 +45,14 @@ class Ledger:
         Args:
             entries: Table, and its columns day, content, inputs (null: nothing) and rows.
         """
-        now = time.time_ns() // 1000
+        newest = self.current()["sequence"].max()
+        # A clock that was set back must not make what is newest look old.
+        start = max(time.time_ns() // 1000, (newest if isinstance(newest, int) else 0) + 1)
         rows = pl.concat(
             days.with_columns(table=pl.lit(table), sequence=pl.lit(sequence)).select(
                 pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()
             )
-            for sequence, (table, days) in enumerate(entries, start=now)
+            for sequence, (table, days) in enumerate(entries, start=start)
         )
         delta.append(self._path, rows)
         commit = delta.newest_commit(self._path)

@@ -36,13 +36,15 @@ class Lake:
         root: Folder of the lake; made if it is not there.
 
     Raises:
-        HomeVersionError: If the folder was written by a version with another layout.
+        HomeVersionError: If the folder was written by a version with another layout; later, if a
+            table was written by one with other columns.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.ledger = Ledger(root)
         self._locks: dict[str, FileLock] = {}
+        self._compared: set[str] = set()
         self._publication: _Publication | None = None
         _check_layout(root)
 
@@ -52,7 +54,7 @@ class Lake:
 
     def ensure(self, table: Table) -> None:
         """Create the table from its contract if it is not there."""
-        if delta.exists(self.path(table)):
+        if self._exists(table):
             return
         with self._lock(table):
             empty = _stored(pl.DataFrame(schema=polars_schema(table)), table)
@@ -65,7 +67,7 @@ class Lake:
     ) -> pl.LazyFrame:
         """A snapshot of the table's rows with `first` <= day <= `last`; empty if never written."""
         schema = polars_schema(table)
-        if not delta.exists(self.path(table)):
+        if not self._exists(table):
             return pl.LazyFrame(schema=schema)
         frame = delta.scan(self.path(table))
         if table.day:
@@ -175,6 +177,23 @@ class Lake:
             with FileLock(self.root / "_locks" / f"{name}.lock"):
                 delta.compact(self.root / name)
         return names
+
+    def _exists(self, table: Table) -> bool:
+        """Whether the table was ever written; refuses one that does not fit its contract."""
+        path = self.path(table)
+        if not delta.exists(path):
+            return False
+        if table.name not in self._compared:
+            held, wanted = delta.scan(path).collect_schema(), polars_schema(table)
+            strangers = {*held.items()} ^ {*wanted.items()}
+            if others := sorted({column for column, _ in strangers} - {MONTH}):
+                raise HomeVersionError(
+                    f"The table {path} was written by another version of the platform: it differs "
+                    f"in {', '.join(others)}. Move {self.root} away and run again: every table is "
+                    "rebuilt from the landing folder."
+                )
+            self._compared.add(table.name)
+        return True
 
     def _rows_of_other_files(
         self, table: Table, files: Sequence[str], days: Sequence[dt.date] | None

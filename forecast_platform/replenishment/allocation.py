@@ -179,6 +179,8 @@ def _flags(
     weight = prices[:, None] * shared.usage
     free = weight.max(axis=0) == 0
     first = np.where(free, tightness.argmax(), weight.argmax(axis=0))
+    # Only a budget cuts a line of unknown cost.
+    first = np.where(shared.usage[0] == 0, 0, first)
     return {
         "cut_to_budget": cut & ~postponed & (first == 0),
         "cut_to_volume": cut & ~postponed & (first > 0),

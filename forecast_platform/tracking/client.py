@@ -59,6 +59,7 @@ class Training:
         tags: Anything else worth finding a run by.
         folds: Scores by name of each fold, such as a rolling origin; each becomes a child run.
         pictures: PNG by name, shown with the run.
+        beside: Folder of the artifacts that is kept with the model but says nothing about it.
     """
 
     family: str
@@ -71,6 +72,7 @@ class Training:
     tags: Mapping[str, str] = field(default_factory=dict)
     folds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
+    beside: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -79,8 +81,10 @@ class Training:
         shape = [self.family, str(self.cutoff), self.dataset, _texts(self.params)]
         digest.update(json.dumps([*shape, dict(sorted(self.metrics.items()))]).encode())
         for path in sorted(p for p in self.artifacts.rglob("*") if p.is_file()):
-            digest.update(path.relative_to(self.artifacts).as_posix().encode())
-            digest.update(path.read_bytes())
+            inside = path.relative_to(self.artifacts)
+            if inside.parts[0] != self.beside:
+                digest.update(inside.as_posix().encode())
+                digest.update(path.read_bytes())
         return digest.hexdigest()
 
 

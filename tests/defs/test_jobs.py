@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,8 +25,14 @@ print(json.dumps(made))
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """The assets that each job makes."""
-    folder = tmp_path_factory.mktemp("jobs")
-    environment = os.environ | {"FORECAST_PLATFORM_HOME": str(folder), "PYTHONWARNINGS": "ignore"}
+    return assets_of_jobs(tmp_path_factory.mktemp("jobs"))
+
+
+def assets_of_jobs(folder: Path, **settings: str) -> dict[str, list[str]]:
+    """The assets that each job makes under some settings."""
+    named = {f"FORECAST_PLATFORM_{name.upper()}": value for name, value in settings.items()}
+    environment = os.environ | {"PYTHONWARNINGS": "ignore", **named,
+                                "FORECAST_PLATFORM_HOME": str(folder)}  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM],
         env=environment, cwd=folder, capture_output=True, text=True, check=True,
@@ -39,3 +46,12 @@ def test_models_and_policies_are_made_weekly_and_plans_daily(made: dict[str, lis
     assert {"model_versions", "policy_choice"} <= weekly
     assert {"lead_times", "forecasts", "replenishment_plan", "plan_outcome"} <= daily
     assert not weekly & daily
+
+
+def test_policies_are_learned_weekly_where_the_settings_ask_for_it(
+    made: dict[str, list[str]], tmp_path: Path
+) -> None:
+    assert not any("learned_policies" in assets for assets in made.values())
+    asked = assets_of_jobs(tmp_path, learned_policies="true")
+    assert "learned_policies" in asked["weekly_training"]
+    assert "learned_policies" not in asked["daily_graph"]

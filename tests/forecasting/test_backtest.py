@@ -127,16 +127,15 @@ def test_a_backtest_is_the_item_location_part_of_a_judgement(
     assert both["pinball"].to_list() == pytest.approx(both["overall"].to_list())
 
 
-def test_fallbacks_are_counted_with_their_reason(panel: Panel) -> None:
+def test_a_fallback_is_told_with_its_reason(panel: Panel) -> None:
     demand = panel.demand.copy()
     demand[0, :140] = np.nan
     available = ~np.isnan(demand)
     late = replace(panel, demand=demand, available=available)
     judgement = judge({"arima": partial(create, "arima")}, late, [FIRST_DAY + dt.timedelta(150)])
-    fallbacks = judgement.fallbacks
-    assert fallbacks["series"].to_list() == [1]
+    fallbacks = judgement.series.filter(pl.col("fallback_reason").is_not_null())
     assert fallbacks["model"].to_list() == ["arima"]
-    assert fallbacks["reason"].item()
+    assert fallbacks["fallback_reason"].item()
 
 
 def test_kept_forecasts_score_as_they_did(panel: Panel, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from forecast_platform.contracts.derived import MODEL_VERSIONS
+from forecast_platform.contracts.models import MODEL_VERSIONS
 from forecast_platform.errors import ModelError
 from forecast_platform.forecasting import Champion, champion_for, choose_champion
 from forecast_platform.forecasting.champion import incumbent_for, next_best

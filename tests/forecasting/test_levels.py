@@ -5,7 +5,7 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from forecast_platform.forecasting.levels import LEVELS, Level, level_panel, levels_of
+from forecast_platform.forecasting.levels import LEVELS, Level, levels_of
 from forecast_platform.panel import Panel
 
 DAY = dt.date(2024, 1, 1)
@@ -48,15 +48,3 @@ def test_sums_leave_unknown_demand_out_and_nothing_known_is_unknown() -> None:
     item = named(levels_of(panel("aabb", "xyxy")))["item"]
     values = np.array([[1.0, NAN], [2, NAN], [NAN, 4], [5, NAN]])
     assert item.sum(values) == pytest.approx(np.array([[3, NAN], [5, 4]]), nan_ok=True)
-
-
-def test_a_levels_panel_holds_its_sums_by_name() -> None:
-    whole = panel("aabb", "xyxy", "ffff")
-    levels = named(levels_of(whole))
-    places = level_panel(whole, levels["location"])
-    assert places.items.tolist() == places.locations.tolist() == ["x", "y"]
-    assert places.demand.tolist() == [[4, 6], [8, 10]]
-    assert places.available.all()
-    total = level_panel(whole, levels["total"])
-    assert (total.items[0], total.demand.tolist()) == ("total", [[12, 16]])
-    assert list(total.future) == ["snap"]

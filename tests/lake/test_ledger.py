@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -63,6 +64,18 @@ def test_the_newest_publication_of_a_day_counts_and_history_has_all(lake: Lake) 
     history = lake.ledger.history()
     assert history.height == 6
     assert history["sequence"].is_sorted()
+
+
+def test_the_newest_publication_counts_though_the_clock_was_set_back(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.replace_days(STOCK, stock(DAYS[:1]), DAYS[:1], {DAYS[0]: 1})
+    monkeypatch.setattr(time, "time_ns", lambda: 1)
+    for ledger, mark in ((lake.ledger, 2), (Ledger(lake.root), 3)):
+        entry = lake.ledger.current().filter(pl.col("day") == DAYS[0])
+        ledger.append([("stock", entry.with_columns(inputs=mark))])
+        assert lake.ledger.current()["inputs"].to_list() == [mark]
+    assert Ledger(lake.root).history()["inputs"].to_list() == [1, 2, 3]
 
 
 @settings(max_examples=12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from lake_tables import ITEMS, LANDED_STOCK, STOCK, day, landed, stock
 from polars.testing import assert_frame_equal
 
+from forecast_platform.contracts import Column, DType
 from forecast_platform.errors import ContractError, HomeVersionError, LakeError
 from forecast_platform.lake import Lake, polars_schema
 
@@ -147,6 +149,15 @@ def test_a_lake_from_before_layouts_is_refused(tmp_path: Path) -> None:
     (tmp_path / "stock" / "_delta_log").mkdir(parents=True)
     with pytest.raises(HomeVersionError, match="before layouts had a version"):
         Lake(tmp_path)
+
+
+def test_a_table_with_other_columns_than_its_contract_is_refused(lake: Lake) -> None:
+    lake.replace_days(STOCK, stock(DAYS), DAYS)
+    counted = Column("counted_by", DType.STRING, "Who counted.")
+    newer = replace(STOCK, columns=(*STOCK.columns, counted))
+    for use in (Lake.scan, Lake.ensure):
+        with pytest.raises(HomeVersionError, match=r"stock.*differs in counted_by\. Move"):
+            use(Lake(lake.root), newer)
 
 
 def test_a_table_whose_creation_was_broken_off_is_created(lake: Lake) -> None:

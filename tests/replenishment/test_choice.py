@@ -69,6 +69,16 @@ def test_where_no_policy_serves_as_aimed_the_nearest_is_chosen():
     assert found.rank[:, 0].tolist() == [3, 1, 2]
 
 
+def test_policies_of_one_cost_are_said_to_cost_the_same():
+    rows = build(order_cost=0.0).choice()
+    assert not rows["reason"].str.contains("costs 0.0 %", literal=True).any()
+    costs = rows.filter("is_chosen").select(*KEYS, chosen_cost="cost")
+    same = rows.join(costs, on=KEYS).filter(
+        ~pl.col("is_chosen"), "meets_target", pl.col("cost") == pl.col("chosen_cost")
+    )
+    assert set(same["reason"]) == {"costs the same"}
+
+
 def test_what_serves_worse_than_aimed_loses_its_place_to_what_does_not():
     found = choose(figures([1.0, 2.0], [0.5, 0.96]), np.array([0.95]), np.array([0]))
     assert (found.chosen[0], found.kept[0]) == (1, False)

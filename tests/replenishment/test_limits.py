@@ -179,6 +179,25 @@ def test_a_line_of_unknown_cost_is_not_ordered_under_a_budget(low: Shop) -> None
     assert shop.under(order_volume=1e9).plan()["order_quantity"].sum() > 0
 
 
+def test_a_line_of_unknown_cost_is_cut_by_the_budget_though_the_volume_weighs_more(
+    bulky: Shop,
+) -> None:
+    known = pl.col("item_id") != "i7"
+    products = bulky.tables["products"]
+    unpriced: dict[str, Any] = {
+        "products": products.with_columns(unit_cost=pl.when(known).then("unit_cost")),
+        "clean_demand": bulky.tables["clean_demand"].with_columns(
+            price=pl.when(known).then("price")
+        ),
+    }
+    shop = bulky.having(**unpriced)
+    volume = float((shop.under(order_volume=1e9).plan()["order_volume"]).sum())
+    lines = shop.under(order_budget=1e9, order_volume=volume / 4).plan().filter(~known)
+    assert lines["unlimited_quantity"].max() > 0
+    assert lines["reason_codes"].str.contains("CUT_TO_BUDGET").any()
+    assert not lines["reason_codes"].str.contains("CUT_TO_VOLUME").any()
+
+
 def test_days_are_limited_each_by_itself() -> None:
     shop = build_shop(items=4, locations=2, origins=3).under(order_budget=500.0)
     days = [DAY - dt.timedelta(days=n) for n in range(3)]

@@ -10,6 +10,7 @@ from forecast_platform.defs.assets.feedback import accuracy, plan_outcome, recor
 from forecast_platform.defs.assets.forecasts import forecasts
 from forecast_platform.defs.assets.landing import landing
 from forecast_platform.defs.assets.lead_times import lead_times
+from forecast_platform.defs.assets.learned import learned_policies
 from forecast_platform.defs.assets.models import champion, trained_models
 from forecast_platform.defs.assets.plan import replenishment_plan
 from forecast_platform.defs.assets.policies import policy_choice
@@ -24,6 +25,7 @@ ASSETS: list[dg.AssetsDefinition] = [
     champion,
     lead_times,
     policy_choice,
+    learned_policies,
     forecasts,
     replenishment_plan,
     accuracy,

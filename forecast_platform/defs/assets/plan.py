@@ -35,7 +35,7 @@ def replenishment_plan(
     """Decide what to order after the close of each day; closed days keep what they said."""
     import polars as pl
 
-    from forecast_platform.defs.pictures import stock_ahead
+    from forecast_platform.defs.pictures import season_of_largest, stock_ahead
     from forecast_platform.replenishment import (
         LOOK_BACK_DAYS,
         PlanTables,
@@ -70,6 +70,8 @@ def replenishment_plan(
     shown = _limits_shown(newest, tables, parameters)
     if image := stock_ahead(opened, newest):
         shown["most_urgent"] = picture(image)
+    if image := season_of_largest(newest, tables, parameters):
+        shown["season"] = picture(image)
     return result(
         context, _PLAN, plan, list(revisions), kept_as_issued=len(days) - len(revisions),
         exceptions=plan["exception_rank"].count(),

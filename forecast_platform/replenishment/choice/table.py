@@ -226,17 +226,18 @@ def _reason() -> pl.Expr:
         .then(pl.format("cheapest of {} that reach {}", "reach", aimed))
         .otherwise(pl.format("none reaches {}: nearest to it", aimed))
     )
-    dearer = (pl.col("cost") / pl.col("chosen_cost") - 1) * 100
+    dearer = ((pl.col("cost") / pl.col("chosen_cost") - 1) * 100).round(1)
     other = (
         pl.when("idle")
         .then(pl.lit("no demand in the look-back: all cost the same"))
         .when(~pl.col("meets_target"))
         .then(pl.format("reaches {} %, misses {}",
                         (pl.col("cycle_service_level") * 100).round(1), aimed))
-        .when(dearer >= 0)
-        .then(pl.format("costs {} % more", dearer.round(1)))
-        .otherwise(pl.format("costs {} % less, too little or too uncertain to change for",
-                             (-dearer).round(1)))
+        .when(dearer == 0)
+        .then(pl.lit("costs the same"))
+        .when(dearer > 0)
+        .then(pl.format("costs {} % more", dearer))
+        .otherwise(pl.format("costs {} % less, too little or too uncertain to change for", -dearer))
     )  # fmt: skip
     return pl.when(pl.col("rank") == 1).then(chosen).otherwise(other)
 
