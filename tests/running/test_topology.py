@@ -20,6 +20,7 @@ from tests.running.conftest import COMMAND, Running, answers, free_port, until
 
 WORKSPACE = Path(__file__).resolve().parents[2] / "docker" / "workspace.yaml"
 RUNS = "{ runsOrError(limit: 200) { ... on Runs { results { runId status } } } }"
+_GRACE_SECONDS = 20
 ISSUED = "home.lake.ledger.history().filter(pl.col('table') == 'replenishment_plan').height"
 PLAN = "home.read('replenishment_plan', *[dt.date.fromisoformat('{day}')] * 2).to_dicts()"
 
@@ -45,7 +46,7 @@ def postgres(folder: Path, secrets: Path) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def server(environment: dict[str, str], only: str, *options: object) -> Iterator[None]:
-    """One process of the platform, stopped as a container is."""
+    """One process of the platform, stopped as a container is: asked, then made to."""
     command = [COMMAND, "ui", "--only", only, *map(str, options)]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
@@ -53,7 +54,11 @@ def server(environment: dict[str, str], only: str, *options: object) -> Iterator
         assert process.poll() is None, f"{only} ended by itself"
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        try:
+            process.wait(timeout=_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @contextmanager
