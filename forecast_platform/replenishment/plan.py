@@ -120,7 +120,8 @@ def make_plans(
     lines = max(lead_time_demand.height, clean_demand.height, 1)
     step = max(1, _LINES_AT_ONCE * len(rising) // lines)
     parts = [rising[start : start + step] for start in range(0, len(rising), step)]
-    plan = pl.concat(_plan(part, tables.of(part), parameters) for part in parts)
+    columns = [name for name in REPLENISHMENT_PLAN.column_names if name != "revision"]
+    plan = pl.concat(_plan(part, tables.of(part), parameters).select(columns) for part in parts)
     if isinstance(revision, Mapping):
         numbers = pl.col("date").replace_strict(dict(revision), default=0, return_dtype=pl.Int64)
     else:

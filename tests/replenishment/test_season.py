@@ -14,7 +14,7 @@ from benchmarks.m5_panel import M5
 from benchmarks.season import ends_of, figures, goods, replayed
 from forecast_platform.defs.pictures import season_of_largest
 from forecast_platform.panel import Panel
-from forecast_platform.replenishment import PlanParameters, PlanTables, explain
+from forecast_platform.replenishment import PlanParameters, PlanTables, explain, plan
 from forecast_platform.replenishment.season import YEAR_WEEKS, seasonal_profiles
 
 SEASON = np.where(np.arange(YEAR_WEEKS) < 20, 2.4, 0.125)
@@ -185,6 +185,18 @@ def test_a_day_comes_out_the_same_alone_and_within_a_range():
     together = shop.plan(*days)
     for day in days:
         assert_frame_equal(shop.plan(day), together.filter(date=day), check_exact=True)
+
+
+def test_a_range_is_planned_in_parts_some_of_which_have_no_season(monkeypatch):
+    # A week less than two years on the last day, too little a week before.
+    known = pl.col("week_end") > DAY - dt.timedelta(weeks=2 * YEAR_WEEKS - 2)
+    shop = build_shop(origins=9).having(weekly=weekly(4).filter(known)).stock(10.0)
+    days = [DAY - dt.timedelta(days=8), DAY]
+    together = shop.plan(*days)
+    has_season = together.group_by("date").agg(pl.col("season_end").is_not_null().any())
+    assert sorted(has_season["season_end"]) == [False, True]
+    monkeypatch.setattr(plan, "_LINES_AT_ONCE", 1)
+    assert_frame_equal(shop.plan(*days), together, check_exact=True)
 
 
 def test_a_unit_twice_as_large_doubles_every_quantity():
