@@ -28,6 +28,8 @@ from pydantic_settings import (
 from forecast_platform.errors import ConfigurationError
 
 _PREFIX = "FORECAST_PLATFORM_"
+_SECRETS = (("database_url",), ("pseudonym_key",))
+_KEY_CHARACTERS = 32
 _NOT_IN_ADDRESSES = "[]\\^|%?#"
 
 
@@ -128,6 +130,9 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="Postgres for Dagster and MLflow: postgresql://user:password@host/name."
     )
+    pseudonym_key: SecretStr | None = Field(
+        None, description="Secret from which ids of people are made pseudonyms as they land."
+    )
     sources_file: Path | None = Field(
         None, description="File that names databases and web services; else <home>/sources.yaml."
     )
@@ -148,6 +153,13 @@ class Settings(BaseSettings):
     def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("should start with postgresql://")
+        return value
+
+    @field_validator("pseudonym_key")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(value.get_secret_value()) < _KEY_CHARACTERS:
+            raise ValueError(f"should have at least {_KEY_CHARACTERS} characters")
         return value
 
     @field_validator("models")
@@ -250,7 +262,7 @@ def settings() -> Settings:
 
 
 def _shown(location: tuple[int | str, ...], value: object) -> str:
-    return "a secret" if location[:1] == ("database_url",) else repr(value)
+    return "a secret" if location[:1] in _SECRETS else repr(value)
 
 
 def save_settings(home: Path, values: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ from forecast_platform.contracts import landed_table
 from forecast_platform.errors import ConfigurationError
 from forecast_platform.settings import Settings
 from forecast_platform.sources.importers.base import LandingWriter
+from forecast_platform.sources.pseudonyms import key_of, protect, require_key
 
 _ONE_DAY = dt.timedelta(days=1)
 
@@ -149,6 +150,8 @@ class _Feeding:
     def pull(self, again_from: dt.date | None) -> Pulled:
         progress.tell(f"{self.name}: {self.table}")
         done = Pulled(self.table)
+        if landed_table(self.table).is_personal:
+            require_key(landed_table(self.table), key_of(self.settings))
         if landed_table(self.table).day is None:
             self._write(done, f"{self.name}.parquet", self.reader.whole(self.table))
             return done
@@ -215,6 +218,9 @@ class _Feeding:
     def _write(self, done: Pulled, file: str, rows: pl.DataFrame) -> None:
         """Write a file unless it holds the same rows: its time then stays what it was."""
         done.rows += rows.height
+        contract, key = landed_table(self.table), key_of(self.settings)
+        if contract.is_personal and key is not None:
+            rows = protect(rows, contract, key)
         if _same(self._path(file), rows):
             return
         LandingWriter(self.settings.landing).write(self.table, file, rows)

@@ -127,8 +127,9 @@ class RestReader:
             return dt.date.fromisoformat(str(value)[:10])
         except ValueError as error:
             day = self._source.tables[table].theirs(landed_table(table).day or "")
+            said = "withheld" if landed_table(table).is_personal else repr(value)
             raise SourceError(
-                f"{self._name}.{table}: {day!r} of a row is {value!r}, which does not begin with "
+                f"{self._name}.{table}: {day!r} of a row is {said}, which does not begin with "
                 "a day like 2026-03-01."
             ) from error
 

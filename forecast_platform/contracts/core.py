@@ -43,6 +43,7 @@ class Column:
         default: Value given to rows (as text) where the source has none.
         fill: Named strategy by which cleaning closes gaps in this column.
         refers_to: Table whose key this column must be found in.
+        personal: Whether it names a person: a pseudonym takes its place before a row is stored.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Column:
     default: str | None = None
     fill: Fill = "none"
     refers_to: str | None = None
+    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,11 @@ class Table:
         """Names of all columns, in order."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def is_personal(self) -> bool:
+        """Whether a column names a person."""
+        return any(column.personal for column in self.columns)
+
     def column(self, name: str) -> Column:
         """Return the column called `name`.
 
@@ -105,10 +112,14 @@ PROVENANCE = (
 )
 
 
+def _as_landed(column: Column) -> str:
+    return column.description if column.personal else f"{column.description} As landed."
+
+
 def raw(table: Table) -> Table:
     """Contract of the raw stage: the landed text untouched, with its provenance."""
     texts = tuple(
-        Column(c.name, DType.STRING, f"{c.description} As landed.", c.unit, required=False)
+        Column(c.name, DType.STRING, _as_landed(c), c.unit, required=False, personal=c.personal)
         for c in table.columns
     )
     technical = (

@@ -1,8 +1,9 @@
-"""Contracts of the nine tables a shop lands."""
+"""Contracts of the tables a shop lands."""
 
 from __future__ import annotations
 
 from forecast_platform.contracts.core import Column, DType, Table
+from forecast_platform.contracts.signals import SIGNALS
 
 _ITEM = Column("item_id", DType.STRING, "Item sold or stocked.", refers_to="products")
 _LOCATION = Column("location_id", DType.STRING, "Shop or warehouse.", refers_to="locations")
@@ -201,4 +202,5 @@ CALENDAR = Table(
 
 LANDED = (
     SALES, PRODUCTS, LOCATIONS, PRICES, PROMOTIONS, INVENTORY, PURCHASE_ORDERS, SUPPLIERS, CALENDAR,
+    *SIGNALS,
 )  # fmt: skip

@@ -20,6 +20,8 @@ FIRST_DAY, LAST_DAY = dt.date(1900, 1, 1), dt.date(2200, 12, 31)
 NOT_BEFORE: Mapping[str, tuple[tuple[str, str], ...]] = {
     "promotions": (("end_date", "start_date"),),
     "purchase_orders": (("received_date", "date"),),
+    "campaigns": (("end_date", "start_date"),),
+    "weather_forecasts": (("target_date", "date"),),
 }
 """Per landed table, pairs (later, earlier) of date columns that must be in this order."""
 

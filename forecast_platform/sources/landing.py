@@ -30,7 +30,8 @@ from forecast_platform.sources.files import (
     list_landed,
 )
 from forecast_platform.sources.mapping import MAPPING_FILE, Mapping, load_mapping
-from forecast_platform.sources.reader import RawFile, read_file
+from forecast_platform.sources.pseudonyms import key_of
+from forecast_platform.sources.reader import RawFile, file_salt, read_file
 from forecast_platform.sources.register import Register
 
 Progress = Callable[[str, str], None]
@@ -117,7 +118,7 @@ def land(
     with FileLock(settings.home / "landing.lock"):
         register = Register(lake)
         for table in wanted:
-            landing = _Landing(lake, register, table, span, progress)
+            landing = _Landing(lake, register, table, span, progress, key_of(settings))
             report.tables[table.name] = landing.report
             try:
                 mapping = load_mapping(settings.landing, table)
@@ -146,7 +147,9 @@ class _Landing:
         table: Table,
         span: tuple[dt.date, dt.date],
         progress: Progress | None,
+        key: bytes | None,
     ) -> None:
+        self._key = key
         self._lake = lake
         self._register = register
         self._table = table
@@ -183,7 +186,8 @@ class _Landing:
         if entry is None or entry["size"] != file.size or file.name in self._misdated:
             return False
         try:
-            return bool(entry["checksum"] == checksum_of(file.path, mapping.fingerprint()))
+            salt = file_salt(self._table, mapping, self._key)
+            return bool(entry["checksum"] == checksum_of(file.path, salt))
         except (RefusedFileError, UnsettledFileError):
             return False
 
@@ -191,7 +195,7 @@ class _Landing:
         if self._progress:
             self._progress(self._table.name, file.name)
         try:
-            self._accept(file, read_file(file.path, self._table, mapping, file.name))
+            self._accept(file, read_file(file.path, self._table, mapping, file.name, self._key))
         except UnsettledFileError:
             self.report.waiting.append(file.name)
             return False

@@ -18,6 +18,7 @@ from forecast_platform.lake.schema import polars_schema
 from forecast_platform.sources.dates import BROKEN_LINE, parse_day
 from forecast_platform.sources.files import Content, RefusedFileError, load
 from forecast_platform.sources.mapping import Mapping
+from forecast_platform.sources.pseudonyms import protect, require_key, salt
 from forecast_platform.sources.text import Columns, columns_from_csv, columns_from_jsonl
 
 
@@ -41,7 +42,9 @@ class RawFile:
     remark: str | None = None
 
 
-def read_file(path: Path, table: Table, mapping: Mapping, name: str) -> RawFile:
+def read_file(
+    path: Path, table: Table, mapping: Mapping, name: str, key: bytes | None = None
+) -> RawFile:
     """Read one landed file.
 
     Args:
@@ -49,24 +52,34 @@ def read_file(path: Path, table: Table, mapping: Mapping, name: str) -> RawFile:
         table: Landed contract.
         mapping: How the shop's files are written.
         name: The file's name in the tables, its path relative to the table's folder.
+        key: From which pseudonyms of people are made; only tables that name people need it.
 
     Raises:
         RefusedFileError: If it cannot be landed; says why and what to do.
         UnsettledFileError: If it disappears or changes while it is read.
     """
-    content = load(path, mapping.fingerprint())
+    content = load(path, file_salt(table, mapping, key))
     try:
         if content.defect:
             raise LandingError(content.defect)
         if not content.data:
             empty = pl.DataFrame(schema=polars_schema(raw(table)))
             return RawFile(empty, content.checksum, content.size, 0, "the file is empty")
+        if table.is_personal:
+            key = require_key(table, key)
         rows = _raw(_columns(path, content, table, mapping), table, mapping)
+        if table.is_personal and key is not None:
+            rows = protect(rows.collect(), table, key).lazy()
     except LandingError as error:
         raise RefusedFileError(str(error), content.checksum, content.size) from error
     rows = rows.with_columns(file=pl.lit(name), checksum=pl.lit(content.checksum))
     frame = rows.select(raw(table).column_names).collect()
     return RawFile(frame, content.checksum, content.size, frame.height)
+
+
+def file_salt(table: Table, mapping: Mapping, key: bytes | None) -> bytes:
+    """What counts as the end of a file's bytes: another mapping or key lets it be read again."""
+    return mapping.fingerprint() + salt(table, key)
 
 
 def _columns(path: Path, content: Content, table: Table, mapping: Mapping) -> Columns:
@@ -183,7 +196,10 @@ def _check_header(
         {name for name, same in zip(names, identities, strict=True)
          if same and identities.count(same) > 1}
     )  # fmt: skip
+    # A file without a header begins with a row, in which people may be named.
+    came = "names withheld" if table.is_personal else str(names)
     if twice:
+        twice = [name for name in twice if not table.is_personal or name in table.column_names]
         raise LandingError(f"columns {twice} come more than once: rename or remove the spare ones")
     missing = [
         column.name for column in table.columns
@@ -191,6 +207,6 @@ def _check_header(
     ]  # fmt: skip
     if missing:
         raise LandingError(
-            f"columns {missing} are missing; the header has {names}. Rename its columns, or say in "
+            f"columns {missing} are missing; the header has {came}. Rename its columns, or say in "
             f"mapping.yaml which is which, as in `columns: {{their name: {missing[0]}}}`"
         )
