@@ -44,13 +44,15 @@ class Kind(Enum):
 class Read(NamedTuple):
     """What one table reads of another for day D: the days D + first .. D + last.
 
-    `last_known` reads instead the newest day at or before D, however old.
+    `last_known` reads instead the newest day at or before D, however old. An `optional` table
+    that was never published leaves no mark in the fingerprint of D.
     """
 
     table: str
     first: int = 0
     last: int = 0
     last_known: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Node:
         kind: Whether it follows the data or is a record.
         also: Tables published together with it.
         version: Raised when its meaning changes, which makes every day stale.
+        needs: Tables of which one must have been published; without, it holds no day.
     """
 
     table: str
@@ -70,6 +73,7 @@ class Node:
     kind: Kind = Kind.DATA
     also: tuple[str, ...] = ()
     version: str = "1"
+    needs: tuple[str, ...] = ()
 
 
 ISSUED = ("forecasts", "lead_time_demand", "forecast_levels")
@@ -77,6 +81,17 @@ ISSUED = ("forecasts", "lead_time_demand", "forecast_levels")
 
 FEATURE_LOOKBACK_DAYS = 55
 FORECAST_CONTEXT_DAYS = 182
+SIGNALS_SEEN = ("weather", "competitor_prices", "market_indices", "campaigns", "user_events")
+"""Optional tables that `signal_features` is made from."""
+OUTLOOK_DAYS = {"weather_forecasts": 7, "campaigns": 180}
+"""Optional tables that tell of days to come, and the days for which a row counts."""
+SIGNAL_LOOKBACK_DAYS = {
+    "validated_weather": 0,
+    "validated_competitor_prices": 34,
+    "validated_market_indices": 89,
+    "validated_campaigns": OUTLOOK_DAYS["campaigns"],
+    "user_behaviour": 27,
+}
 PLAN_DEMAND_DAYS = 734
 """Two years of whole weeks, which life-cycle classes look at."""
 PLAN_INVENTORY_DAYS = 7
@@ -125,11 +140,29 @@ def graph(
         Node(
             "lead_times",
             (Read("validated_purchase_orders", first=-LEAD_TIME_ORDER_DAYS),),
+            needs=("raw_purchase_orders",),
         ),
         Node(
             "features",
             (Read("clean_demand", first=-FEATURE_LOOKBACK_DAYS), *attributes),
             version=feature_version,
+        ),
+        Node(
+            "user_behaviour",
+            (Read("validated_user_events"),),
+            needs=("raw_user_events",),
+        ),
+        Node(
+            "signal_features",
+            (
+                Read("clean_demand"),
+                Read("validated_products"),
+                *(
+                    Read(table, first=-days, optional=True)
+                    for table, days in SIGNAL_LOOKBACK_DAYS.items()
+                ),
+            ),
+            needs=tuple(f"raw_{table}" for table in SIGNALS_SEEN),
         ),
         Node(
             "forecasts",
@@ -138,6 +171,11 @@ def graph(
                 Read("lead_times"),
                 Read("model_versions", last_known=True),
                 *attributes,
+                Read("signal_features", first=-FORECAST_CONTEXT_DAYS, optional=True),
+                *(
+                    Read(f"validated_{table}", first=-FORECAST_CONTEXT_DAYS - days, optional=True)
+                    for table, days in OUTLOOK_DAYS.items()
+                ),
             ),
             kind=Kind.RECORD,
             also=ISSUED[1:],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -155,6 +155,32 @@ class Home:
             if restate or not is_closed:
                 result[day] = revisions.get(day, 0) + int(is_closed)
         return result
+
+    def parts(
+        self, table: str, days: Sequence[dt.date] | None, most_rows: int = 500_000
+    ) -> Iterator[list[dt.date] | None]:
+        """Runs of days for which `table` holds about so many rows at most, so memory is bounded.
+
+        Args:
+            table: A table that is read day by day.
+            days: Days in order; None for a whole table, which is one part.
+            most_rows: Rows beyond which another part begins; a day is never split.
+        """
+        if days is None:
+            yield None
+            return
+        current = self.lake.ledger.current().filter(pl.col("table") == table)
+        rows = dict(current.select("day", "rows").iter_rows())
+        part: list[dt.date] = []
+        held = 0
+        for day in days:
+            if part and held + rows.get(day, 0) > most_rows:
+                yield part
+                part, held = [], 0
+            part.append(day)
+            held += rows.get(day, 0)
+        if part:
+            yield part
 
     def begin(self, table: str, days: Sequence[dt.date] | None = None) -> Making:
         """Start making days of a table (None: a whole table), before anything of it is read.

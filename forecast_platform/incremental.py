@@ -99,6 +99,8 @@ class State:
         ordinals = np.arange(first.toordinal(), last.toordinal() + 1)
         result = np.full(len(ordinals), _digest(node.version), dtype=np.uint64)
         for read in node.reads:
+            if read.optional and read.table not in self._tables:
+                continue
             result = _mix(result ^ self._contribution(read, ordinals))
         signed = result.view(np.int64)
         return {day: int(signed[(day - first).days]) for day in days}
@@ -156,7 +158,7 @@ def expected_days(node: Node, state: State) -> list[dt.date]:
     days = _span_days(state)
     if node.kind is Kind.RECORD:
         return days[-1:]
-    if node.table == "lead_times" and not state.has("raw_purchase_orders"):
+    if node.needs and not any(map(state.has, node.needs)):
         return []
     if node.table in _JUDGES:
         issued = state.days(_JUDGES[node.table])

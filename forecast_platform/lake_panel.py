@@ -7,8 +7,10 @@ import datetime as dt
 import numpy as np
 import polars as pl
 
-from forecast_platform.contracts import tables
+from forecast_platform.contracts import SIGNALS, tables
 from forecast_platform.features import PANEL_COLUMNS, panel_from_features
+from forecast_platform.features.signal_panel import with_signals
+from forecast_platform.graph import OUTLOOK_DAYS
 from forecast_platform.home import Home
 from forecast_platform.lake.days import ONE_DAY
 from forecast_platform.memory import tell_need
@@ -27,14 +29,33 @@ def read_panel(home: Home, first: dt.date, last: dt.date, series: pl.Expr | bool
     settings = home.settings
     rows = home.lake.scan(tables()["features"], first, last).filter(series)
     features = rows.select(PANEL_COLUMNS).collect()
-    return panel_from_features(
+    products = home.read("validated_products")
+    panel = panel_from_features(
         features, first, last,
-        products=home.read("validated_products"),
+        products=products,
         locations=home.read("validated_locations"),
         calendar=home.read("validated_calendar"),
         horizon=settings.horizon_days,
         country=settings.country,
     )  # fmt: skip
+    if not (landed := signals_of(home)):
+        return panel
+    seen = home.lake.scan(tables()["signal_features"], first, last).filter(series)
+    told = {
+        name: home.read(f"validated_{name}", first - OUTLOOK_DAYS[name] * ONE_DAY, last)
+        if name in OUTLOOK_DAYS
+        else pl.DataFrame()
+        for name in landed
+    }
+    return with_signals(
+        panel, settings.horizon_days, features=seen.collect(), products=products, landed=told
+    )
+
+
+def signals_of(home: Home) -> tuple[str, ...]:
+    """The optional tables that have landed and been validated."""
+    state = home.state()
+    return tuple(table.name for table in SIGNALS if state.has(f"validated_{table.name}"))
 
 
 def training_panel(home: Home, last: dt.date, judged_days: int = 0) -> Panel:

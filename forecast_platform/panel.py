@@ -21,6 +21,19 @@ BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class Outlook:
+    """What was known at the close of each day of the H days after it.
+
+    Attributes:
+        values: (R, T, H) float32; NaN where nothing was known.
+        row: (N,) row of each series.
+    """
+
+    values: FloatArray
+    row: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
 class Panel:
     """N series over T consecutive days.
 
@@ -35,6 +48,8 @@ class Panel:
         future: Covariates known in advance, each (N, T + H) or (T + H,) float32; H >= 0 days
             beyond the last day of demand.
         static: Attributes, each (N,) of strings.
+        outlook: Covariates of days to come, as they were known at each origin: forecasts and plans,
+            which later days change.
     """
 
     items: NDArray[np.object_]
@@ -45,6 +60,7 @@ class Panel:
     past: Mapping[str, FloatArray] = field(default_factory=dict)
     future: Mapping[str, FloatArray] = field(default_factory=dict)
     static: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
+    outlook: Mapping[str, Outlook] = field(default_factory=dict)
 
     @property
     def n_series(self) -> int:
@@ -91,6 +107,7 @@ class Panel:
             demand=self.demand[:, :end],
             available=self.available[:, :end],
             past={name: values[:, :end] for name, values in self.past.items()},
+            outlook={n: replace(o, values=o.values[:, :end]) for n, o in self.outlook.items()},
         )
 
     def last(self, days: int) -> Panel:
@@ -103,6 +120,7 @@ class Panel:
             available=self.available[:, start:],
             past={name: values[:, start:] for name, values in self.past.items()},
             future={name: values[..., start:] for name, values in self.future.items()},
+            outlook={n: replace(o, values=o.values[:, start:]) for n, o in self.outlook.items()},
         )
 
     def select(self, series: NDArray[np.intp] | BoolArray) -> Panel:
@@ -119,6 +137,7 @@ class Panel:
                 for name, values in self.future.items()
             },
             static={name: values[series] for name, values in self.static.items()},
+            outlook={n: replace(o, row=o.row[series]) for n, o in self.outlook.items()},
         )
 
 

@@ -12,15 +12,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from forecast_platform.contracts import quantile_name
+from forecast_platform.contracts import tables as contracts
 from forecast_platform.errors import ContractError
 from forecast_platform.features import PANEL_COLUMNS, PAST_COVARIATES, panel_from_features
+from forecast_platform.features.signal_panel import with_signals
 from forecast_platform.forecasting.calibrated import load_forecaster
 from forecast_platform.graph import FORECAST_CONTEXT_DAYS
+from forecast_platform.lake import polars_schema
 from forecast_platform.models import Forecaster
 from forecast_platform.models.base import on_offer
 from forecast_platform.panel import Panel
@@ -42,11 +46,13 @@ class Surroundings:
         tables: `products`, `locations` and `calendar`, as `panel_from_features` takes them.
         horizon_days: Days ahead where none are asked for.
         country: Country of the holidays of locations that name none.
+        signals: Optional tables whose signals the model knows; they count as unknown here.
     """
 
     tables: Mapping[str, pl.DataFrame]
     horizon_days: int
     country: str
+    signals: tuple[str, ...] = ()
 
     def save(self, folder: Path) -> None:
         """Write them into the folder of a model; the same tables in any order give one file."""
@@ -55,7 +61,9 @@ class Surroundings:
         for name, columns in _TABLES.items():
             rows = self.tables[name].select(columns).unique().sort(columns)
             rows.write_parquet(inside / f"{name}.parquet")
-        about = {"horizon_days": self.horizon_days, "country": self.country}
+        about: dict[str, Any] = {"horizon_days": self.horizon_days, "country": self.country}
+        if self.signals:
+            about["signals"] = self.signals
         (inside / _ABOUT).write_text(json.dumps(about))
 
     @classmethod
@@ -130,6 +138,16 @@ class RecordedModel:
             country=self.surroundings.country,
             **self.surroundings.tables,
         )
+        if signals := self.surroundings.signals:
+            panel = with_signals(
+                panel, horizon,
+                features=polars_schema(contracts()["signal_features"]).to_frame(),
+                products=self.surroundings.tables["products"],
+                landed={
+                    name: polars_schema(contracts()[f"validated_{name}"]).to_frame()
+                    for name in signals
+                },
+            )  # fmt: skip
         return panel.select(on_offer(panel, [last])[0])
 
 

@@ -13,6 +13,7 @@ import polars as pl
 from forecast_platform.contracts import tables
 from forecast_platform.forecasting import Judgement
 from forecast_platform.home import Home
+from forecast_platform.lake_panel import signals_of
 from forecast_platform.panel import Panel
 from forecast_platform.recorded_model import SURROUNDINGS, Surroundings
 from forecast_platform.tracking import Training
@@ -123,7 +124,8 @@ def with_status(series: pl.DataFrame) -> pl.DataFrame:
 def _make_loadable(home: Home, folder: Path, panel: Panel) -> None:
     settings = home.settings
     known = {name: home.read(f"validated_{name}") for name in ("products", "locations", "calendar")}
-    Surroundings(known, settings.horizon_days, settings.country).save(folder)
+    signals = signals_of(home)
+    Surroundings(known, settings.horizon_days, settings.country, signals).save(folder)
     write_mlmodel(folder, settings.horizon_days, _example(panel))
 
 

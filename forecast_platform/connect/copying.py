@@ -1,6 +1,6 @@
-"""What `COPY ... TO STDOUT` of Postgres sends, as frames of text: several times faster than rows.
+r"""What Postgres sends for `COPY ... TO STDOUT`, as frames of text: far faster than row by row.
 
-COPY's text format writes one line per row, tabs between columns and `\\N` for null; a backslash
+COPY's text format writes one line per row, tabs between columns and `\N` for null; a backslash
 introduces what would break that order.
 """
 
@@ -61,8 +61,8 @@ def copied(cursor: cursor, query: str, names: Sequence[str]) -> Iterator[pl.Data
 
 def _frame(lines: bytes, names: Sequence[str]) -> pl.DataFrame:
     frame = pl.read_csv(
-        lines, has_header=False, separator="\t", quote_char=None, null_values="\\N", empty_string_is_null=False,
-        schema=dict.fromkeys(names, pl.String),
+        lines, has_header=False, separator="\t", quote_char=None, null_values="\\N",
+        empty_string_is_null=False, schema=dict.fromkeys(names, pl.String),
     )  # fmt: skip
     if lines.count(b"\\") == lines.count(b"\\N"):
         return frame

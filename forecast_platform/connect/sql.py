@@ -125,11 +125,11 @@ class SqlReader:
             query = query.add_columns(sa.cast(day, sa.Text).label("_day")).where(within)
             query = query.order_by(day)
         # Percent signs are none of parameters: there are none.
-        dialect = postgresql.dialect(paramstyle="named")
+        dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
         text = str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
         try:
             with closing(self._engine.raw_connection()) as connection:
-                yield from copied(connection.cursor(), text, [*names, "_day"])  # type: ignore[arg-type]
+                yield from copied(connection.cursor(), text, [*names, "_day"])
         except (SQLAlchemyError, psycopg2.Error, pl.exceptions.PolarsError) as error:
             raise self._refusal(table, error) from error
 

@@ -10,11 +10,14 @@ from forecast_platform.contracts.features import FEATURES
 from forecast_platform.contracts.landed import LANDED
 from forecast_platform.contracts.learned import LEARNED_POLICIES
 from forecast_platform.contracts.plan import REPLENISHMENT_PLAN
+from forecast_platform.contracts.signal_features import SIGNAL_FEATURES, USER_BEHAVIOUR
+from forecast_platform.contracts.signals import SIGNALS
 
 __all__ = [
     "DERIVED",
     "LANDED",
     "QUANTILES",
+    "SIGNALS",
     "Column",
     "DType",
     "Table",
@@ -43,5 +46,6 @@ def landed_table(name: str) -> Table:
 def tables() -> Mapping[str, Table]:
     """Every table of the lake by name, stage by stage."""
     staged = [stage(table) for table in LANDED for stage in (raw, validated, rejected)]
-    derived = (*DERIVED, FEATURES, POLICY_CHOICE, LEARNED_POLICIES, REPLENISHMENT_PLAN)
+    derived = (*DERIVED, FEATURES, POLICY_CHOICE, LEARNED_POLICIES, REPLENISHMENT_PLAN,
+               USER_BEHAVIOUR, SIGNAL_FEATURES)  # fmt: skip
     return {table.name: table for table in (*staged, *derived)}

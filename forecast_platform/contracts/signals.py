@@ -108,8 +108,8 @@ USER_EVENTS = Table(
         Column("event", DType.STRING, "What was done.",
                allowed=("view", "cart", "purchase", "rating")),
         Column("rating", DType.FLOAT, "Stars of a rating.", "stars", False, minimum=0, maximum=5),
-        Column("event_id", DType.STRING, "Pseudonym of the event's name or time, which tells events "
-               "apart.", required=False, personal=True),
+        Column("event_id", DType.STRING, "Pseudonym of the event's name or time, which tells "
+               "events apart.", required=False, personal=True),
     ),
 )  # fmt: skip
 

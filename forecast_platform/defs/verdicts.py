@@ -5,61 +5,91 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from forecast_platform.contracts import Table, validated
+from forecast_platform.contracts import Table, rejected, validated
+from forecast_platform.lake import polars_schema
 from forecast_platform.quality import Verdict, check, save_result, table_page
 from forecast_platform.quality.accounting import imbalance
+from forecast_platform.quality.check import MOST_ROWS, evenly_spread
 
 
-def expectations(
-    name: str, frame: pl.DataFrame, table: Table, data_docs: Path
-) -> dg.AssetCheckResult:
-    """The verdict of the Great Expectations suite on validated rows, with its reasons."""
-    if frame.is_empty():
-        # Nothing can be wrong with no rows, and importing Great Expectations takes seconds.
+class Tally:
+    """What quality found in a landed table, part by part: counts and a sample, not the rows.
+
+    Attributes:
+        accepted: Days of the validated rows, one row each.
+        rejected: Business days of the refused rows and duplicates, one row each.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._stored = validated(table)
+        self._day = table.day or self._stored.column_names[0]
+        none_refused = polars_schema(rejected(table)).to_frame()
+        self._samples: list[pl.DataFrame] = []
+        self._wrong: list[pl.DataFrame] = []
+        self._reasons = [_reasons(none_refused)]
+        self._landed = 0
+        self.accepted = polars_schema(self._stored).to_frame().select(self._day)
+        self.rejected = none_refused.select("business_day", "outcome")
+
+    def add(self, landed: pl.DataFrame, verdict: Verdict) -> None:
+        """Count in the rows of a part."""
+        accepted, refused = verdict
+        self.accepted = pl.concat([self.accepted, accepted.select(self._day)])
+        self.rejected = pl.concat([self.rejected, refused.select(self.rejected.columns)])
+        self._samples.append(evenly_spread(accepted, MOST_ROWS))
+        self._wrong.append(imbalance(landed, accepted, refused, self._table))
+        self._reasons.append(_reasons(refused))
+        self._landed += landed.height
+
+    def expectations(self, data_docs: Path) -> dg.AssetCheckResult:
+        """The verdict of the Great Expectations suite on validated rows, with its reasons."""
+        name = self._stored.name
+        if self.accepted.is_empty():
+            # Nothing can be wrong with no rows, and importing Great Expectations takes seconds.
+            return dg.AssetCheckResult(
+                check_name="expectations", asset_key=name, passed=True, description="No rows."
+            )
+        report = check(pl.concat(self._samples), self._stored, rows=self.accepted.height)
+        save_result(report, data_docs)
+        reasons = [
+            f"{o.column} {o.name}: {o.unexpected} rows ({o.percent:.2f} %), such as "
+            f"{list(o.sample)}"
+            for o in (*report.failures, *report.warnings)
+        ]
         return dg.AssetCheckResult(
-            check_name="expectations", asset_key=name, passed=True, description="No rows."
+            check_name="expectations",
+            asset_key=name,
+            passed=not report.failures,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description="; ".join(reasons) or "Every expectation holds.",
+            metadata={
+                **report.statistics,
+                "data_docs": dg.MetadataValue.path(table_page(name, data_docs)),
+            },
         )
-    report = check(frame, validated(table))
-    save_result(report, data_docs)
-    reasons = [
-        f"{o.column} {o.name}: {o.unexpected} rows ({o.percent:.2f} %), such as {list(o.sample)}"
-        for o in (*report.failures, *report.warnings)
-    ]
-    return dg.AssetCheckResult(
-        check_name="expectations",
-        asset_key=name,
-        passed=not report.failures,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description="; ".join(reasons) or "Every expectation holds.",
-        metadata={
-            **report.statistics,
-            "data_docs": dg.MetadataValue.path(table_page(name, data_docs)),
-        },
-    )
 
-
-def accounting(
-    name: str, landed: pl.DataFrame, verdict: Verdict, table: Table
-) -> dg.AssetCheckResult:
-    """Whether landed rows are validated, rejected or exact duplicates, per file and day."""
-    wrong = imbalance(landed, verdict.accepted, verdict.rejected, table)
-    copies = verdict.rejected.filter(pl.col("outcome") == "exact_duplicate").height
-    return dg.AssetCheckResult(
-        check_name="nothing_lost",
-        asset_key=name,
-        passed=wrong.is_empty(),
-        description="Every landed row is accounted for."
-        if wrong.is_empty()
-        else f"{wrong.height} files and days do not add up.",
-        metadata={
-            "landed": landed.height,
-            "validated": verdict.accepted.height,
-            "rejected": verdict.rejected.height - copies,
-            "exact_duplicates": copies,
-            "reasons": dg.MetadataValue.md(_commonest(verdict.rejected)),
-            **({"imbalance": dg.MetadataValue.md(str(wrong.head(20)))} if wrong.height else {}),
-        },
-    )
+    def accounting(self) -> dg.AssetCheckResult:
+        """Whether landed rows are validated, rejected or exact duplicates, per file and day."""
+        wrong = pl.concat(self._wrong) if self._wrong else pl.DataFrame()
+        is_copy = self.rejected["outcome"] == "exact_duplicate"
+        copies = int(is_copy.sum())
+        return dg.AssetCheckResult(
+            check_name="nothing_lost",
+            asset_key=self._stored.name,
+            passed=wrong.is_empty(),
+            description="Every landed row is accounted for."
+            if wrong.is_empty()
+            else f"{wrong.height} files and days do not add up.",
+            metadata={
+                "landed": self._landed,
+                "validated": self.accepted.height,
+                "rejected": self.rejected.height - copies,
+                "exact_duplicates": copies,
+                "reasons": dg.MetadataValue.md(_commonest(pl.concat(self._reasons))),
+                **({"imbalance": dg.MetadataValue.md(str(wrong.head(20)))} if wrong.height else {}),
+            },
+        )
 
 
 def service(outcomes: pl.DataFrame) -> dg.AssetCheckResult:
@@ -83,10 +113,17 @@ def service(outcomes: pl.DataFrame) -> dg.AssetCheckResult:
     )
 
 
-def _commonest(rejected: pl.DataFrame) -> str:
+def _reasons(refused: pl.DataFrame) -> pl.DataFrame:
+    """How many rows were refused for each reason, and the first of them."""
+    return refused.group_by("outcome", "reasons").agg(
+        pl.len().alias("rows"), pl.concat_str("file", pl.lit(" row "), "row_number").min()
+    )
+
+
+def _commonest(reasons: pl.DataFrame) -> str:
     rows = (
-        rejected.group_by("outcome", "reasons")
-        .agg(pl.len().alias("rows"), pl.concat_str("file", pl.lit(" row "), "row_number").min())
+        reasons.group_by("outcome", "reasons")
+        .agg(pl.col("rows").sum(), pl.col("file").min())
         .sort("rows", "reasons", descending=[True, False])
         .head(10)
     )

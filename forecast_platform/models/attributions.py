@@ -124,7 +124,8 @@ def _baseline(schema: Schema, window: Window) -> tuple[Tensor, Tensor, Tensor]:
     covariates = usual([*schema.past, *schema.future])
     steady = torch.tensor([_STEADY, 1.0, 1.0], device=window.scale.device)
     past = torch.cat([steady, covariates, day]).expand_as(window.past)
-    ahead = torch.cat([steady[:2], usual(schema.future), day]).expand_as(window.ahead).clone()
+    ahead = torch.cat([steady[:2], usual([*schema.future, *schema.outlook]), day])
+    ahead = ahead.expand_as(window.ahead).clone()
     ahead[..., 1] = window.ahead[..., 1]  # how far ahead the day lies is no matter of chance
     summary = torch.tensor([0.0, 1.0, _STEADY, _STEADY], device=window.scale.device)
     summary = summary.expand_as(window.summary).clone()
@@ -137,8 +138,9 @@ def _names(schema: Schema) -> list[str]:
     day = [drivers.WEEKDAY] * 7 + [drivers.CALENDAR] * 4
     past = [drivers.group_of(name) for name in schema.past]
     future = [drivers.group_of(name) for name in schema.future]
+    outlook = [drivers.group_of(name) for name in schema.outlook]
     return [
         drivers.RECENT, drivers.AVAILABILITY, drivers.AVAILABILITY, *past, *future, *day,
-        drivers.WEEKDAY, drivers.CALENDAR, *future, *day,
+        drivers.WEEKDAY, drivers.CALENDAR, *future, *outlook, *day,
         drivers.LEVEL, drivers.AVAILABILITY, drivers.RECENT, drivers.RECENT,
     ]  # fmt: skip

@@ -32,6 +32,9 @@ PROMOTION = "promotions and events"
 CALENDAR = "calendar"
 AVAILABILITY = "availability"
 CATEGORY = "demand of the category"
+WEATHER = "weather"
+MARKET = "market"
+VISITORS = "visitors"
 IDENTITY = "item, location, category"
 ANALOGUES = "analogues"
 SIMPLER = "simpler model"
@@ -39,7 +42,10 @@ REST = "rounding, kept at zero or above"
 
 _WORDS = (
     (("price",), PRICE),
-    (("promotion", "discount", "holiday", "event", "payday"), PROMOTION),
+    (("promotion", "discount", "holiday", "event", "payday", "campaign"), PROMOTION),
+    (("temperature", "precipitation"), WEATHER),
+    (("market_change",), MARKET),
+    (("views_", "cart_share", "conversion", "rating_"), VISITORS),
     (("day_of_week", "weekday"), WEEKDAY),
     (("day_of_month", "day_in_month", "annual", "days_ahead"), CALENDAR),
     (("available", "known_share"), AVAILABILITY),

@@ -6,7 +6,7 @@ Imports numpy and torch alone.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from forecast_platform.errors import ModelError
 from forecast_platform.models.base import Floats, known_mean
 
 if TYPE_CHECKING:
-    from forecast_platform.panel import Panel
+    from forecast_platform.panel import Outlook, Panel
 
 CONTEXT = 56
 FIRST_CONTEXT = 14
@@ -45,6 +45,7 @@ class Schema:
             lie within [0, 1] and count as they are (flags, shares).
         vocabulary: Code of each known item, location and static attribute; 0 is unknown.
         typical: Median over series of mean demand, units per day.
+        outlook: Names of covariates of days to come as they were known at the origin, in [0, 1].
     """
 
     past: list[str]
@@ -52,6 +53,7 @@ class Schema:
     relative: list[str]
     vocabulary: dict[str, dict[str, int]]
     typical: float
+    outlook: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, panel: Panel) -> Schema:
@@ -65,11 +67,14 @@ class Schema:
         relative = [name for name, values in covariates.items() if _is_relative(values)]
         means = known_mean(panel.demand)
         typical = float(np.median(means[means > 0])) if (means > 0).any() else 1.0
-        return cls(sorted(panel.past), sorted(panel.future), sorted(relative), vocabulary, typical)
+        return cls(
+            sorted(panel.past), sorted(panel.future), sorted(relative), vocabulary, typical,
+            sorted(panel.outlook),
+        )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it."""
-        return asdict(self)
+        """As JSON can hold it; without an outlook as ever."""
+        return {name: held for name, held in asdict(self).items() if held or name != "outlook"}
 
     @property
     def vocabulary_sizes(self) -> list[int]:
@@ -84,7 +89,7 @@ class Schema:
     @property
     def ahead_width(self) -> int:
         """Inputs per day ahead: same weekday's mean, distance, calendar, covariates."""
-        return 2 + _CALENDAR + len(self.future)
+        return 2 + _CALENDAR + len(self.future) + len(self.outlook)
 
     @property
     def summary_width(self) -> int:
@@ -109,11 +114,12 @@ class Inputs:
     """A panel on the device, padded so that every window of every origin can be gathered."""
 
     def __init__(self, panel: Panel, schema: Schema, horizon: int, device: torch.device) -> None:
-        missing = sorted({*schema.past, *schema.future} - {*panel.past, *panel.future})
+        there = {*panel.past, *panel.future, *panel.outlook}
+        missing = sorted({*schema.past, *schema.future, *schema.outlook} - there)
         if missing:
             raise ModelError(
                 f"The network was trained with the covariates {missing}, which the panel lacks (it "
-                f"has {sorted({*panel.past, *panel.future})}): add them, or train again without."
+                f"has {sorted(there)}): add them, or train again without."
             )
         self.schema, self.horizon, self.device = schema, horizon, device
         self.n_series, self.n_days = panel.n_series, panel.n_days
@@ -130,6 +136,7 @@ class Inputs:
         self.available = put(panel.available.astype(np.float32), 0.0)
         self.past = [(name in schema.relative, put(panel.past[name])) for name in schema.past]
         self.future = [(name in schema.relative, put(panel.future[name])) for name in schema.future]
+        self.outlook = [self._told(panel.outlook[name]) for name in schema.outlook]
         start = panel.first_day - dt.timedelta(days=CONTEXT - 1)
         self.calendar = torch.from_numpy(calendar(start, days)).to(device)
         columns = {"item_id": panel.items, "location_id": panel.locations, **panel.static}
@@ -141,6 +148,16 @@ class Inputs:
         self._back = torch.arange(CONTEXT, device=device)
         self._ahead = CONTEXT + torch.arange(horizon, device=device)
         self._usable: Index | None = None
+
+    def _told(self, outlook: Outlook) -> tuple[Tensor, Tensor]:
+        """(R, T, H) values of the days ahead of each origin, unknown ones 0; row of each series."""
+        told = np.zeros((*outlook.values.shape[:2], self.horizon), dtype=np.float32)
+        kept = min(self.horizon, outlook.values.shape[2])
+        told[..., :kept] = np.nan_to_num(outlook.values[..., :kept])
+        return (
+            torch.from_numpy(told).to(self.device),
+            torch.from_numpy(outlook.row).to(self.device),
+        )
 
     def window(self, series: Index, column: Index, hide: NDArray[np.bool_] | None = None) -> Window:
         """Windows of context up to and including `column` of each series, and the days ahead.
@@ -175,6 +192,8 @@ class Inputs:
             of_past, of_ahead = covariate(_at(values, row, back), relative, _at(values, row, ahead))
             past.append(of_past)
             coming.append(of_ahead)
+        for values, place in self.outlook:
+            coming.append(values[place[row[:, 0]], start[:, 0]])
         summary = [
             torch.log(scale / self.schema.typical)[:, 0].clamp(-5, 5),
             count[:, 0] / CONTEXT,

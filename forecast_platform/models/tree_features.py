@@ -8,7 +8,7 @@ origin that shares the target's weekday.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from forecast_platform.features.wide import demand_features
 from forecast_platform.models.base import Floats, known_mean
 
 if TYPE_CHECKING:
-    from forecast_platform.panel import Panel
+    from forecast_platform.panel import Outlook, Panel
 
 HORIZON = 28
 CONTEXT = 182
@@ -86,6 +86,7 @@ class Schema:
         relative: Past covariates outside [0, 1], which count over their mean of 28 days.
         vocabulary: Code of each known value of each attribute; unknown is -1.
         typical: Median over series of mean demand, units per day.
+        outlook: Names of covariates of days to come as they were known at the origin.
     """
 
     past: list[str]
@@ -93,6 +94,7 @@ class Schema:
     relative: list[str]
     vocabulary: dict[str, dict[str, int]]
     typical: float
+    outlook: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, panel: Panel) -> Schema:
@@ -112,11 +114,14 @@ class Schema:
         ]
         means = known_mean(panel.demand)
         typical = float(np.median(means[means > 0])) if (means > 0).any() else 1.0
-        return cls(sorted(panel.past), sorted(panel.future), sorted(relative), vocabulary, typical)
+        return cls(
+            sorted(panel.past), sorted(panel.future), sorted(relative), vocabulary, typical,
+            sorted(panel.outlook),
+        )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON takes it."""
-        return asdict(self)
+        """As JSON takes it; without an outlook as ever."""
+        return {name: held for name, held in asdict(self).items() if held or name != "outlook"}
 
 
 @dataclass(frozen=True)
@@ -136,11 +141,12 @@ class Inputs:
     """A panel as rows for a model."""
 
     def __init__(self, panel: Panel, schema: Schema, recipe: Recipe = DIRECT) -> None:
-        missing = sorted({*schema.past, *schema.future} - {*panel.past, *panel.future})
+        there = {*panel.past, *panel.future, *panel.outlook}
+        missing = sorted({*schema.past, *schema.future, *schema.outlook} - there)
         if missing:
             raise ModelError(
                 f"The model was trained with the covariates {missing}, which the panel lacks (it "
-                f"has {sorted({*panel.past, *panel.future})}): add them, or train again without."
+                f"has {sorted(there)}): add them, or train again without."
             )
         self.panel, self.schema, self.recipe = panel, schema, recipe
         self._features = list(dict.fromkeys((*recipe.origin, *recipe.weekday, *_LEVEL)))
@@ -158,7 +164,7 @@ class Inputs:
             *self.recipe.origin,
             *(f"{name}_of_weekday" for name in self.recipe.weekday),
             "level", "days_ahead", "weekday", "day_in_month",
-            *self.schema.past, *self.schema.future, *self.schema.vocabulary,
+            *self.schema.past, *self.schema.future, *self.schema.outlook, *self.schema.vocabulary,
         ]  # fmt: skip
 
     @property
@@ -200,6 +206,10 @@ class Inputs:
             *self._calendar(column + ahead),
             *past,
             *(_at(self.panel.future[n], series, column + ahead) for n in self.schema.future),
+            *(
+                _known_at(self.panel.outlook[n], series, column - rolled, ahead + rolled)
+                for n in self.schema.outlook
+            ),
             *self.codes[series].T,
         ]
         return Rows(np.stack(columns, axis=1).astype(np.float32), level)
@@ -283,6 +293,13 @@ class Inputs:
 
 def _in_levels(name: str, values: Floats, level: NDArray[np.float64]) -> Floats:
     return values if name in _NOT_DEMAND else np.minimum(values / level, LARGEST)
+
+
+def _known_at(outlook: Outlook, series: Index, column: Index, ahead: Index) -> Floats:
+    """What was known on the days `column` of the days ahead; NaN beyond the last told."""
+    last = outlook.values.shape[2]
+    found = outlook.values[outlook.row[series], column, np.minimum(ahead, last) - 1]
+    return np.where(ahead <= last, found, np.nan)
 
 
 def _at(values: Floats, series: Index, column: Index) -> Floats:

@@ -84,7 +84,9 @@ class QualityReport:
         }
 
 
-def check(frame: pl.DataFrame, table: Table, most_rows: int = MOST_ROWS) -> QualityReport:
+def check(
+    frame: pl.DataFrame, table: Table, most_rows: int = MOST_ROWS, rows: int | None = None
+) -> QualityReport:
     """Check `frame` against the suite of `table`.
 
     The cost is that of about `most_rows` rows whatever the size: beyond it, rows at even distances
@@ -94,12 +96,14 @@ def check(frame: pl.DataFrame, table: Table, most_rows: int = MOST_ROWS) -> Qual
         frame: Rows of the table.
         table: The stored table, such as `contracts.validated(landed)`.
         most_rows: Largest number of rows checked.
+        rows: Rows of the table where `frame` is a sample of it.
     """
     seen = evenly_spread(frame, most_rows)
     basic = {"result_format": "BASIC", "partial_unexpected_count": _SAMPLE_VALUES}
     result = run_suite(seen, table, basic)
     outcomes = tuple(_outcome(r, seen.height) for r in result.results)
-    return QualityReport(table.name, frame.height, seen.height, outcomes, result.to_json_dict())
+    held = frame.height if rows is None else rows
+    return QualityReport(table.name, held, seen.height, outcomes, result.to_json_dict())
 
 
 def evenly_spread(frame: pl.DataFrame, most_rows: int) -> pl.DataFrame:

@@ -37,7 +37,7 @@ from forecast_platform.sources.register import Register
 Progress = Callable[[str, str], None]
 """Called with table and file name before each file is read."""
 
-_BATCH_ROWS = 2_000_000
+_BATCH_ROWS = 500_000
 """Rows beyond which a commit is made, so that memory stays bounded."""
 
 

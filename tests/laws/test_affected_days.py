@@ -10,11 +10,11 @@ import law_shop as shop
 import pytest
 from law_runs import Do
 
-from forecast_platform.contracts import LANDED
+from forecast_platform.contracts import LANDED, SIGNALS
 from forecast_platform.graph import TRAINED, last_cutoff
 
 LATE = shop.LAST - dt.timedelta(days=30)
-DAILY = [table.name for table in LANDED if table.day]
+DAILY = [table.name for table in LANDED if table.day and table not in SIGNALS]
 
 
 def test_a_late_row_makes_its_windows_and_the_newest_forecast_and_plan(do: Do, home: Path) -> None:

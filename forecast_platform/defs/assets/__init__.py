@@ -14,6 +14,7 @@ from forecast_platform.defs.assets.learned import learned_policies
 from forecast_platform.defs.assets.models import champion, trained_models
 from forecast_platform.defs.assets.plan import replenishment_plan
 from forecast_platform.defs.assets.policies import policy_choice
+from forecast_platform.defs.assets.signals import signal_features, user_behaviour
 from forecast_platform.defs.assets.validated import validated_assets
 
 ASSETS: list[dg.AssetsDefinition] = [
@@ -21,6 +22,8 @@ ASSETS: list[dg.AssetsDefinition] = [
     *validated_assets,
     cleaned,
     features,
+    user_behaviour,
+    signal_features,
     *trained_models,
     champion,
     lead_times,

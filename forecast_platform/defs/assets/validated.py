@@ -7,6 +7,7 @@ import dagster as dg
 
 from forecast_platform.contracts import (
     LANDED,
+    SIGNALS,
     Table,
     landed_table,
     rejected,
@@ -52,21 +53,26 @@ def _validated(table: Table) -> dg.AssetsDefinition:
     def asset(
         context: dg.AssetExecutionContext, home: HomeResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        from forecast_platform.defs.verdicts import accounting, expectations
+        from forecast_platform.defs.verdicts import Tally
         from forecast_platform.quality import validate
 
         opened = home.home
         days = days_of(context) if table.day else None
-        making = opened.begin(accepted, days)
-        landed = making.window(f"raw_{table.name}")
-        verdict = validate(landed, table, _references(opened, table))
-        making.publish({accepted: verdict.accepted, refused: verdict.rejected})
+        tally = Tally(table)
+        if table in SIGNALS and not opened.state().has(f"raw_{table.name}"):
+            days = []  # A shop that never lands it has no such table.
+        for part in opened.parts(f"raw_{table.name}", days):
+            making = opened.begin(accepted, part)
+            landed = making.window(f"raw_{table.name}")
+            verdict = validate(landed, table, _references(opened, table))
+            making.publish({accepted: verdict.accepted, refused: verdict.rejected})
+            tally.add(landed, verdict)
         lineage = same_columns(accepted, f"raw_{table.name}")
-        yield result(context, accepted, verdict.accepted, days, lineage)
-        if verdict.rejected.height:
-            yield result(context, refused, verdict.rejected, days, lineage)
-        yield expectations(accepted, verdict.accepted, table, opened.settings.data_docs)
-        yield accounting(accepted, landed, verdict, table)
+        yield result(context, accepted, tally.accepted, days, lineage)
+        if tally.rejected.height:
+            yield result(context, refused, tally.rejected, days, lineage)
+        yield tally.expectations(opened.settings.data_docs)
+        yield tally.accounting()
 
     return asset
 
