@@ -143,11 +143,6 @@ def graph(
             needs=("raw_purchase_orders",),
         ),
         Node(
-            "features",
-            (Read("clean_demand", first=-FEATURE_LOOKBACK_DAYS), *attributes),
-            version=feature_version,
-        ),
-        Node(
             "user_behaviour",
             (Read("validated_user_events"),),
             needs=("raw_user_events",),
@@ -163,6 +158,11 @@ def graph(
                 ),
             ),
             needs=tuple(f"raw_{table}" for table in SIGNALS_SEEN),
+        ),
+        Node(
+            "features",
+            (Read("clean_demand", first=-FEATURE_LOOKBACK_DAYS), *attributes),
+            version=feature_version,
         ),
         Node(
             "forecasts",

@@ -18,7 +18,7 @@ from forecast_platform.connect.config import Secret
 from forecast_platform.connect.demo_service import Rows, ShopService
 from forecast_platform.errors import ConfigurationError
 from forecast_platform.settings import Settings, save_settings
-from forecast_platform.sources.demo import tables
+from forecast_platform.sources.demo import signals, tables
 from forecast_platform.sources.demo.shop import Shop, events, open_shop
 from forecast_platform.sources.demo.trade import Trade, trade
 
@@ -41,6 +41,8 @@ _SCHEMA = {
     "primary key (counted_on, sku, branch)",
     "purchase_orders": "sent_on date, order_no text, sku text, branch text, supplier text, "
     "quantity numeric, expected_on date, received_on date, primary key (order_no, sku, branch)",
+    "competitor_prices": "seen_on date, sku text, competitor text, price numeric, "
+    "primary key (seen_on, sku, competitor)",
 }
 _INDEXES = (
     "orders (placed_at)",
@@ -78,6 +80,10 @@ sources:
         columns: {{sent_on: date, order_no: order_id, sku: item_id, branch: location_id,
                   supplier: supplier_id, expected_on: expected_date, received_on: received_date}}
         watermark: changed_at
+      competitor_prices:
+        table: shop.competitor_prices
+        columns: {{seen_on: date, sku: item_id}}
+        watermark: changed_at
   shop_service:
     kind: rest
     address: {address}
@@ -89,6 +95,8 @@ sources:
       suppliers: {{path: suppliers, rows: rows, pages: *pages}}
       calendar: {{path: calendar, rows: rows, pages: *pages}}
       promotions: {{path: promotions, rows: rows, pages: *pages}}
+      weather: {{path: weather, rows: rows, pages: *pages}}
+      weather_forecasts: {{path: weather_forecasts, rows: rows, pages: *pages}}
 """
 
 
@@ -162,6 +170,9 @@ def database_rows(shop: Shop, deal: Trade) -> dict[str, pl.DataFrame]:
             pl.col("expected_date").alias("expected_on"),
             pl.col("received_date").alias("received_on"),
         ),
+        "competitor_prices": signals.competitor_prices(shop, deal).select(
+            pl.col("date").alias("seen_on"), sku, "competitor", "price"
+        ),
     }  # fmt: skip
 
 
@@ -173,6 +184,8 @@ def service_rows(shop: Shop, days: int) -> dict[str, Rows]:
         "suppliers": tables.suppliers(shop),
         "calendar": events(shop, last_day),
         "promotions": tables.promotions(shop, days),
+        "weather": signals.weather(shop, days),
+        "weather_forecasts": signals.weather_forecasts(shop, days),
     }
     return {name: json.loads(frame.write_json()) for name, frame in frames.items()}
 

@@ -108,7 +108,11 @@ def campaign_outlook(
         runs[concerned] = np.maximum(runs[concerned], running)
         spend[concerned] += money * running
         lead[concerned] = np.minimum(lead[concerned], until)
-    found: dict[str, NDArray[np.floating]] = {"on_campaign": runs, "campaign_spend": spend, "days_to_campaign": lead}
+    found: dict[str, NDArray[np.floating]] = {
+        "on_campaign": runs,
+        "campaign_spend": spend,
+        "days_to_campaign": lead,
+    }
     return {name: Outlook(v.astype(np.float32), group) for name, v in found.items()}
 
 

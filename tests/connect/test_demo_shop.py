@@ -38,7 +38,7 @@ def demo_home(tmp_path: Path, execute: Execute) -> Iterator[Path]:
 
 def test_a_person_tries_and_pulls_the_demo_shop(demo_home: Path, postgres: str) -> None:
     told = terminal.works(demo_home, "sources", "test", SHOP_DATABASE_URL=postgres)
-    assert told.count(" ok ") == 9
+    assert told.count(" ok ") == 12
     assert "7 of 7 columns matched" in told
     told += terminal.works(demo_home, "sources", "pull", SHOP_DATABASE_URL=postgres)
     again = terminal.works(demo_home, "sources", "pull", SHOP_DATABASE_URL=postgres)

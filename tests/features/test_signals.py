@@ -1,4 +1,4 @@
-"""Signals from optional tables: what they say, how far they look back, and that none looks ahead."""
+"""Signals from optional tables: what they say, how far they look back; none looks ahead."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def day(n: int) -> dt.date:
 def frame(table: str, rows: list[dict[str, object]]) -> pl.DataFrame:
     """Rows of a validated table; columns that are not given stay empty."""
     schema = polars_schema(tables()[table])
-    filled = [
-        {"file": "f", "row_number": n} | row for n, row in enumerate(rows, 1)
-    ]
+    filled = [{"file": "f", "row_number": n} | row for n, row in enumerate(rows, 1)]
     return pl.DataFrame(filled, schema={**schema}, strict=False) if rows else schema.to_frame()
 
 

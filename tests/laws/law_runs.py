@@ -41,7 +41,8 @@ RECORDS = (*ISSUED, "replenishment_plan")
 DATA = (
     "landing_files", "unreadable_rows",
     *(f"{stage}_{table.name}" for table in LANDED for stage in ("raw", "validated", "rejected")),
-    "clean_demand", "features", "lead_times", "accuracy", "plan_outcome",
+    "clean_demand", "features", "lead_times", "accuracy", "plan_outcome", "user_behaviour",
+    "signal_features",
 )  # fmt: skip
 
 ENVIRONMENT = {
@@ -52,6 +53,7 @@ ENVIRONMENT = {
     "FORECAST_PLATFORM_START_DATE": "2024-01-01",
     "FORECAST_PLATFORM_END_DATE": "2024-12-31",
     "FORECAST_PLATFORM_WORKERS": "1",
+    "FORECAST_PLATFORM_PSEUDONYM_KEY": "0123456789abcdef0123456789abcdef",
     "OMP_NUM_THREADS": "1",
     "PYTHONWARNINGS": "ignore",
 }

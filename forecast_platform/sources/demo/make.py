@@ -9,7 +9,7 @@ from typing import Literal
 import polars as pl
 
 from forecast_platform.errors import ConfigurationError
-from forecast_platform.sources.demo import tables
+from forecast_platform.sources.demo import signals, tables
 from forecast_platform.sources.demo.dirt import till_rows
 from forecast_platform.sources.demo.shop import events, open_shop
 from forecast_platform.sources.demo.trade import trade
@@ -30,6 +30,7 @@ def make_demo(
     first_day: dt.date = FIRST_DAY,
     seed: int = 7,
     split: Split = "monthly",
+    with_signals: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Make a shop and write what it landed.
@@ -48,6 +49,7 @@ def make_demo(
         first_day: First business day.
         seed: Seed of every draw.
         split: One file per table and month, or per table and day.
+        with_signals: Whether weather, its forecasts and competitors' prices are landed as well.
         progress: Told how far the work is.
 
     Returns:
@@ -83,6 +85,10 @@ def make_demo(
     writer.write("locations", "locations.csv", tables.locations(shop))
     writer.write("suppliers", "suppliers.jsonl", tables.suppliers(shop))
     writer.write("calendar", "events.csv", events(shop, last_day))
+    if with_signals:
+        writer.write_by("weather", signals.weather(shop, days), period)
+        writer.write_by("weather_forecasts", signals.weather_forecasts(shop, days), period)
+        writer.write_by("competitor_prices", signals.competitor_prices(shop, deal), period)
     return writer.report(
         first_day,
         last_day,
