@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def input_drift(
     """
     cutoffs = sorted(profiles["cutoff"].unique())
     found: list[dict[str, Any]] = []
-    for cutoff, until in zip(cutoffs, [*cutoffs[1:], dt.date.max], strict=True):
+    for cutoff, until in pairwise([*cutoffs, dt.date.max]):
         judged = [day for day in days if cutoff <= day < until]
         if not judged:
             continue

@@ -51,16 +51,26 @@ class Bins:
 
 
 def make_bins(values: Floats) -> Bins:
-    """Bins of about equal share of (K,) values >= 0, NaN where unknown; one per value if few."""
+    """Bins of about equal share of (K,) values >= 0, NaN where unknown; one per value if few.
+
+    Whatever is smaller or larger than all of them has a bin of its own, which counts as the one
+    beside it for PSI: a single record is no drift there, while KS sees a constant move.
+    """
     known = np.sort(values[~np.isnan(values)])
+    if not len(known):
+        return Bins(np.array([UNKNOWN, 0.0]), np.array([0, 1]))
     lower, first = np.unique(known, return_index=True)
     if len(lower) > _FINE_BINS:
         at = (np.arange(_FINE_BINS) * len(known)) // _FINE_BINS
         lower = np.unique(known[at])
         first = np.searchsorted(known, lower, side="left")
-    coarse = first * _COARSE_BINS // max(len(known), 1)
-    _, coarse = np.unique(coarse, return_inverse=True)
-    return Bins(np.concatenate([[UNKNOWN], lower]), np.concatenate([[0], 1 + coarse]))
+    _, coarse = np.unique(first * _COARSE_BINS // len(known), return_inverse=True)
+    below = [0.0] if lower[0] > 0 else []
+    above = np.nextafter(np.float32(known[-1]), np.float32(np.inf))
+    return Bins(
+        np.array([UNKNOWN, *below, *lower, above]),
+        np.array([0, *(1 for _ in below), *(1 + coarse), 1 + coarse[-1]]),
+    )
 
 
 def daily_counts(bins: Ints, day: Ints, days: int, n_bins: int) -> NDArray[np.int64]:

@@ -77,7 +77,8 @@ def test_one_new_day_makes_one_partition_of_every_daily_table(do: Do, home: Path
     )  # fmt: skip
     daily = {f"validated_{name}" for name in DAILY} | {
         "clean_demand", "features", "lead_times", "forecasts", "lead_time_demand",
-        "forecast_levels", "replenishment_plan", "accuracy", "plan_outcome", "input_drift", "accuracy_drift",
+        "forecast_levels", "replenishment_plan", "accuracy", "plan_outcome", "input_drift",
+        "accuracy_drift",
     }  # fmt: skip
     assert {name: days for name, days in followed.made.items() if days} == {
         name: [day] for name in daily | ({"rejected_sales"} & followed.made.keys())
