@@ -7,6 +7,7 @@ from forecast_platform.defs.assets.sources import SOURCE_ASSETS, SOURCE_JOBS, SO
 from forecast_platform.defs.checks import up_to_date
 from forecast_platform.defs.jobs import JOBS
 from forecast_platform.defs.resources import HomeResource
+from forecast_platform.defs.retrain_sensor import accuracy_sensor
 from forecast_platform.defs.schedules import SCHEDULES
 from forecast_platform.defs.sensors import SENSORS
 
@@ -15,7 +16,7 @@ defs = dg.Definitions(
     asset_checks=[up_to_date],
     jobs=[*JOBS, *SOURCE_JOBS],
     schedules=[*SCHEDULES, *SOURCE_SCHEDULES],
-    sensors=SENSORS,
+    sensors=[*SENSORS, accuracy_sensor],
     resources={"home": HomeResource()},
     # Steps share one process: a step of its own costs seconds of imports (docs/decisions).
     executor=dg.in_process_executor,

@@ -99,6 +99,10 @@ PLAN_ORDER_DAYS = 180
 OUTCOME_DAYS = 90
 """Longest protection period whose plans are judged."""
 LEAD_TIME_ORDER_DAYS = 365
+DRIFT_DAYS = 28
+"""Days that are held against the training window; whole weeks, each weekday alike."""
+ACCURACY_DAYS = 182
+"""Longest window in which a change of accuracy is looked for."""
 
 
 def graph(
@@ -205,6 +209,18 @@ def graph(
                 Read("validated_purchase_orders", first=-OUTCOME_DAYS),
             ),
         ),
+        Node(
+            "input_drift",
+            (
+                Read("clean_demand", first=1 - DRIFT_DAYS),
+                Read("training_profile", last_known=True),
+                Read("validated_products"),
+            ),
+        ),
+        Node(
+            "accuracy_drift",
+            (Read("accuracy", first=1 - ACCURACY_DAYS), Read("validated_products")),
+        ),
     )
 
 
@@ -231,7 +247,7 @@ def graph_of(settings: Settings, sql: SqlProject) -> tuple[Node, ...]:
     )
 
 
-TRAINED = ("model_versions", "policy_choice")
+TRAINED = ("model_versions", "training_profile", "policy_choice")
 """Made weekly, for a training cutoff: not by what is stale."""
 
 

@@ -27,8 +27,11 @@ from forecast_platform.graph import Kind, Launch, Node, Read
 from forecast_platform.lake.days import ONE_DAY, spans
 from forecast_platform.lake.ledger import WHOLE
 
-_JUDGES = {"accuracy": "forecasts", "plan_outcome": "replenishment_plan"}
-"""Tables that judge a record, from the day after the first one issued."""
+_JUDGES = {
+    "accuracy": "forecasts", "accuracy_drift": "forecasts", "plan_outcome": "replenishment_plan",
+    "input_drift": "training_profile",
+}  # fmt: skip
+"""Tables that judge what was issued or trained, from the day after the first one."""
 
 
 class _Days(NamedTuple):

@@ -1,7 +1,8 @@
-"""Whether sales have changed so much since a training that its models should be made again.
+"""Whether models should be made again before the weekly training makes them.
 
 A row that comes late does not retrain by itself: the next weekly cutoff sees it. With the setting
 `retrain_changed_share` it does once late rows have changed that share of the units trained on.
+Errors that left their band (`retrain_accuracy_band`) retrain at the newest cutoff after they did.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from forecast_platform.contracts import tables
+from forecast_platform.graph import last_cutoff
 from forecast_platform.lake.days import ONE_DAY
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from forecast_platform.home import Home
 
 _SERIES = ("item_id", "location_id")
+_COOLING_DAYS = 14
+"""Days of data that models get to prove themselves."""
 
 
 def remember_units(home: Home, cutoff: dt.date) -> None:
@@ -55,6 +59,33 @@ def outdated_cutoff(home: Home, origin: dt.date) -> dt.date | None:
     if threshold is None or not answering:
         return None
     return answering[-1] if changed_share(home, answering[-1]) > threshold else None
+
+
+def cutoff_after_change(home: Home) -> tuple[dt.date | None, str]:
+    """The cutoff to train at because the errors of all items left their band, and why.
+
+    Returns:
+        None where nothing is to be trained: in band, no Sunday since the change, or the models are
+        younger than two weeks, before which they cannot have proved themselves.
+    """
+    from forecast_platform.drift import out_of_band
+
+    judged, trained = (home.state().days(name) for name in ("accuracy_drift", "model_versions"))
+    if not judged or not trained:
+        return None, "No forecast was judged yet."
+    day, band = judged[-1], home.settings.retrain_accuracy_band
+    newest = home.read("accuracy_drift", day, day).filter(level="total")
+    worse = out_of_band(newest, band).rows(named=True)
+    if not worse:
+        return None, f"Errors of all items are in their band on {day}."
+    changed = day - (7 * worse[0]["weeks"] - 1) * ONE_DAY
+    told = f"Errors of all items rose by {worse[0]['rise']:.0%} on about {changed}"
+    cutoff = last_cutoff(day)
+    if cutoff < changed:
+        return None, f"{told}: no training cutoff has seen that yet."
+    if (cutoff - trained[-1]).days < _COOLING_DAYS:
+        return None, f"{told}: models of {trained[-1]} are given two weeks first."
+    return cutoff, f"{told}, band {band:.0%}."
 
 
 def _units(home: Home, cutoff: dt.date) -> pl.DataFrame:

@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     retrain_changed_share: float | None = Field(
         None, gt=0, le=1, description="Share of the units trained on that retrains once changed."
     )
+    retrain_accuracy_band: float = Field(
+        0.2, gt=0, description="Share by which errors may rise before models are made again."
+    )
     sample_paths: int = Field(200, ge=20, description="Sample paths per series.")
     seed: int = Field(7, description="Seed of everything random.")
 

@@ -155,7 +155,7 @@ def test_one_new_day_is_one_launch_through_the_whole_graph(book: Book) -> None:
     assert (launch.first, launch.last) == (day(30), day(30))
     assert set(launch.tables) == {
         "validated_sales", "validated_prices", "validated_inventory", "clean_demand", "features",
-        "forecasts", "replenishment_plan", "accuracy", "plan_outcome",
+        "forecasts", "replenishment_plan", "accuracy", "accuracy_drift", "plan_outcome",
     }  # fmt: skip
 
 

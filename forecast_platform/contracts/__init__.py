@@ -6,6 +6,7 @@ from functools import cache
 from forecast_platform.contracts.choice import POLICY_CHOICE
 from forecast_platform.contracts.core import Column, DType, Table, raw, rejected, validated
 from forecast_platform.contracts.derived import DERIVED, QUANTILES, quantile_name
+from forecast_platform.contracts.drift import DRIFT
 from forecast_platform.contracts.features import FEATURES
 from forecast_platform.contracts.landed import LANDED
 from forecast_platform.contracts.learned import LEARNED_POLICIES
@@ -47,5 +48,5 @@ def tables() -> Mapping[str, Table]:
     """Every table of the lake by name, stage by stage."""
     staged = [stage(table) for table in LANDED for stage in (raw, validated, rejected)]
     derived = (*DERIVED, FEATURES, POLICY_CHOICE, LEARNED_POLICIES, REPLENISHMENT_PLAN,
-               USER_BEHAVIOUR, SIGNAL_FEATURES)  # fmt: skip
+               USER_BEHAVIOUR, SIGNAL_FEATURES, *DRIFT)  # fmt: skip
     return {table.name: table for table in (*staged, *derived)}

@@ -16,6 +16,7 @@ from forecast_platform.contracts.derived import (
     LEAD_TIME_DEMAND,
     LEAD_TIMES,
 )
+from forecast_platform.contracts.drift import ACCURACY_DRIFT, INPUT_DRIFT, TRAINING_PROFILE
 from forecast_platform.contracts.features import FEATURES
 from forecast_platform.contracts.learned import LEARNED_POLICIES
 from forecast_platform.contracts.outcome import PLAN_OUTCOME
@@ -82,6 +83,7 @@ _ORDER_TERMS = ("review_days", "min_order_quantity", "pack_size", "order_cost")
 _SIMULATED = _DEMANDED + _LEAD_SPREAD + _from("validated_suppliers", *_ORDER_TERMS)
 _PRICED = _from("validated_products", "unit_cost") + _from("clean_demand", "price")
 _COSTED = _SIMULATED + _PRICED
+_WATCHED = _from("clean_demand", "demand_units", "price", "on_promotion", "is_available", "on_hand")
 _COSTS = ("cost", "cost_error", "holding_cost", "ordering_cost", "shortage_cost")
 
 LINEAGE: Mapping[str, Mapping[str, Sources]] = {
@@ -148,6 +150,27 @@ LINEAGE: Mapping[str, Mapping[str, Sources]] = {
         "within_reorder_point": _SOLD + _from("replenishment_plan", "reorder_point"),
         "sent_units": _from("validated_purchase_orders", "quantity", "date"),
         "received_units": _from("validated_purchase_orders", "quantity", "received_date"),
+    },
+    TRAINING_PROFILE.name: {
+        "category": _from("validated_products", "category"),
+        **_same("clean_demand", ("location_id",)),
+        **dict.fromkeys(("lower", "share", "mean", "psi_limit", "ks_limit"), _WATCHED),
+    },
+    INPUT_DRIFT.name: {
+        "category": _from("validated_products", "category"),
+        **_same("clean_demand", ("date", "location_id")),
+        **_same("training_profile", ("cutoff", "psi_limit", "ks_limit")),
+        "trained_mean": _from("training_profile", "mean"),
+        **dict.fromkeys(("mean", "unknown_share"), _WATCHED),
+        **dict.fromkeys(("psi", "ks", "is_drift"), _WATCHED + _from("training_profile", "share")),
+    },
+    ACCURACY_DRIFT.name: {
+        "category": _from("validated_products", "category"),
+        **_same("accuracy", ("date", "location_id")),
+        **dict.fromkeys(
+            ("error", "level_error", "before_error", "spread", "weeks"),
+            _from("accuracy", "actual", "mean"),
+        ),
     },
     POLICY_CHOICE.name: {
         **_same("clean_demand", _KEYS),

@@ -42,7 +42,7 @@ daily_graph = dg.define_asset_job(
         # Made weekly, with the models.
         - dg.AssetSelection.assets("policy_choice", "learned_policies")
     )
-    | dg.AssetSelection.assets("accuracy", "plan_outcome"),
+    | dg.AssetSelection.assets("accuracy", "plan_outcome", "input_drift", "accuracy_drift"),
     partitions_def=DAILY,
     description="From validated sales to the replenishment plan, for one day or a range of days.",
 )

@@ -6,7 +6,7 @@ The command line calls these; the daemon does the same by sensors, conditions an
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import dagster as dg
@@ -16,9 +16,12 @@ from forecast_platform.defs.selection import assets_of
 from forecast_platform.errors import ModelError, PlatformError
 from forecast_platform.graph import Launch, last_cutoff, trained
 from forecast_platform.home import Home
+from forecast_platform.lake.days import ONE_DAY, spans
 from forecast_platform.settings import Settings
 
-_FORECASTS = "forecasts"
+_FORECASTS, _PLAN = "forecasts", "replenishment_plan"
+_PART_DAYS = 56
+"""Origins issued by one run: what a run that is broken off loses at most."""
 
 
 class Operator:
@@ -73,20 +76,23 @@ class Operator:
         self._run(trained(self.home.settings), cutoff, cutoff)
 
     def issue(self, first: dt.date, last: dt.date, *, restate: bool = False) -> None:
-        """Issue forecasts and plans of the origins first..last.
+        """Issue forecasts and plans of the origins first..last, in parts that are kept when done.
 
         Args:
             first: First origin.
             last: Last origin.
-            restate: Replace origins that were issued already; else they stay as they are.
+            restate: Replace origins that were issued already; else only missing ones are made.
         """
         if not self.home.has_model(first):
             self.train(last_cutoff(first))
+        days = [first + n * ONE_DAY for n in range((last - first).days + 1)]
         config = {"config": {"restate": restate}}
-        self._run(
-            [_FORECASTS, "replenishment_plan"], first, last,
-            {_FORECASTS: config, "replenishment_plan": config},
-        )  # fmt: skip
+        for made in ((_FORECASTS, _PLAN), (_PLAN,)):
+            issued = set() if restate else set(self.home.state().days(made[0]))
+            for begin, end in _parts(day for day in days if day not in issued):
+                self._run(made, begin, end, dict.fromkeys(made, config))
+            if restate:
+                return
 
     def _run(
         self,
@@ -97,6 +103,15 @@ class Operator:
     ) -> None:
         assets = assets_of(tables, self._definitions.resolve_asset_graph())
         materialise(self._definitions, self._instance, assets, first, last, config)
+
+
+def _parts(days: Iterable[dt.date]) -> list[tuple[dt.date, dt.date]]:
+    """Runs of consecutive days as (first, last), none longer than a part."""
+    return [
+        (begin, min(begin + (_PART_DAYS - 1) * ONE_DAY, last))
+        for first, last in spans(days)
+        for begin in (first + n * ONE_DAY for n in range(0, (last - first).days + 1, _PART_DAYS))
+    ]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import dagster as dg
 
 from forecast_platform.contracts import Column, Table, tables
 from forecast_platform.defs.partitions import DAILY, WEEKLY, dependency
-from forecast_platform.graph import graph_of
+from forecast_platform.graph import graph_of, trained
 from forecast_platform.settings import settings
 from forecast_platform.sql.project import ModelSpec, SqlProject
 
@@ -47,6 +48,7 @@ def spec(
         deps=list(deps),
         partitions_def=partitions(table),
         automation_condition=automation,
+        freshness_policy=freshness(table),
         skippable=skippable,
         metadata={"dagster/column_schema": column_schema(table.columns)},
     )
@@ -57,6 +59,28 @@ def partitions(table: Table) -> dg.PartitionsDefinition[str] | None:
     if table.day is None or table.group == "raw":
         return None
     return WEEKLY if table.day == "cutoff" else DAILY
+
+
+_DAILY_WHOLE = ("landing_files", "unreadable_rows", "raw_sales", "record_marks")
+_ONE_WEEK, _A_DAY = dt.timedelta(weeks=1), dt.timedelta(days=1)
+
+
+def freshness(table: Table) -> dg.FreshnessPolicy | None:
+    """By when a table should have been made again; None where that follows no rhythm.
+
+    No rhythm have closed histories, the quarantine, and what lands when it changes. Daily tables
+    are due at 06:00 of the settings' time zone; models warn a day after a week without a training.
+    """
+    chosen = settings()
+    if chosen.end_date or table.name.startswith("rejected_"):
+        return None
+    if table.day == "cutoff":
+        weekly = {*trained(chosen), "model_scores"}
+        windows = {"fail_window": 2 * _ONE_WEEK + _A_DAY, "warn_window": _ONE_WEEK + _A_DAY}
+        return dg.FreshnessPolicy.time_window(**windows) if table.name in weekly else None
+    if (table.day is None or table.group == "raw") and table.name not in _DAILY_WHOLE:
+        return None
+    return dg.FreshnessPolicy.cron("0 6 * * *", _A_DAY, chosen.timezone)
 
 
 def dependencies(table: str) -> list[dg.AssetDep]:

@@ -42,7 +42,7 @@ DATA = (
     "landing_files", "unreadable_rows",
     *(f"{stage}_{table.name}" for table in LANDED for stage in ("raw", "validated", "rejected")),
     "clean_demand", "features", "lead_times", "accuracy", "plan_outcome", "user_behaviour",
-    "signal_features",
+    "signal_features", "input_drift", "accuracy_drift",
 )  # fmt: skip
 
 ENVIRONMENT = {

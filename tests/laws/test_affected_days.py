@@ -77,7 +77,8 @@ def test_one_new_day_makes_one_partition_of_every_daily_table(do: Do, home: Path
     )  # fmt: skip
     daily = {f"validated_{name}" for name in DAILY} | {
         "clean_demand", "features", "lead_times", "forecasts", "lead_time_demand",
-        "forecast_levels", "replenishment_plan", "accuracy", "plan_outcome",
+        "forecast_levels", "replenishment_plan", "accuracy", "plan_outcome", "input_drift",
+        "accuracy_drift",
     }  # fmt: skip
     assert {name: days for name, days in followed.made.items() if days} == {
         name: [day] for name in daily | ({"rejected_sales"} & followed.made.keys())
@@ -93,7 +94,10 @@ def test_one_new_day_makes_one_partition_of_every_daily_table(do: Do, home: Path
             shop.day(3),
         ),
         (["forecasts", "replenishment_plan"], shop.LAST),
-        (["accuracy", "plan_outcome"], shop.LAST - dt.timedelta(days=1)),
+        (
+            ["accuracy", "plan_outcome", "input_drift", "accuracy_drift"],
+            shop.LAST - dt.timedelta(days=1),
+        ),
     ],
     ids=["whole tables", "data tables", "records", "judgements"],
 )

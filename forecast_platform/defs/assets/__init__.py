@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from forecast_platform.defs.assets.cleaned import cleaned
+from forecast_platform.defs.assets.drift import accuracy_drift, input_drift, training_profile
 from forecast_platform.defs.assets.features import features
 from forecast_platform.defs.assets.feedback import accuracy, plan_outcome, record_marks
 from forecast_platform.defs.assets.forecasts import forecasts
@@ -26,6 +27,7 @@ ASSETS: list[dg.AssetsDefinition] = [
     signal_features,
     *trained_models,
     champion,
+    training_profile,
     lead_times,
     policy_choice,
     learned_policies,
@@ -33,5 +35,7 @@ ASSETS: list[dg.AssetsDefinition] = [
     replenishment_plan,
     accuracy,
     plan_outcome,
+    input_drift,
+    accuracy_drift,
     record_marks,
 ]
