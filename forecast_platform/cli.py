@@ -179,10 +179,18 @@ def doctor() -> None:
 
     findings = examine(settings())
     for finding in findings:
-        mark = "[green]ok[/]" if finding.ok else "[red]mend[/]"
-        console.print(f"{mark:>14}  {escape(finding.what)}: {escape(finding.told)}", soft_wrap=True)
-    if not all(finding.ok for finding in findings):
+        bad = "[yellow]warn[/]" if finding.warns else "[red]mend[/]"
+        mark = "[green]ok[/]" if finding.ok else bad
+        console.print(f"{mark:>14}  {escape(finding.what)}: {escape(str(finding))}", soft_wrap=True)
+    if not all(finding.ok or finding.warns for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def maintain() -> None:
+    """Delete old records of runs, compact tables, build Data Docs: weekly, where no daemon does."""
+    with watching("maintain"), operator_of_home() as operator:
+        operator.maintain()
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from forecast_platform.defs.instance import instance, materialise
+from forecast_platform import progress
+from forecast_platform.defs.instance import SILENT, instance, materialise, require_success
 from forecast_platform.defs.selection import assets_of
 from forecast_platform.errors import ModelError, PlatformError
 from forecast_platform.graph import Launch, last_cutoff, trained
@@ -19,6 +20,7 @@ from forecast_platform.home import Home
 from forecast_platform.settings import Settings
 
 _FORECASTS = "forecasts"
+MAINTENANCE = "maintenance"
 
 
 class Operator:
@@ -87,6 +89,14 @@ class Operator:
             [_FORECASTS, "replenishment_plan"], first, last,
             {_FORECASTS: config, "replenishment_plan": config},
         )  # fmt: skip
+
+    def maintain(self) -> None:
+        """Delete records older than the retention, compact the lake, build the Data Docs."""
+        progress.tell("records, tables, Data Docs")
+        made = self._definitions.resolve_job_def(MAINTENANCE).execute_in_process(
+            instance=self._instance, run_config={"loggers": SILENT}, raise_on_error=False
+        )
+        require_success(made)
 
     def _run(
         self,
