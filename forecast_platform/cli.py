@@ -160,13 +160,14 @@ def explain(
 def ui(
     port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
     mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow UI.")] = 5000,
+    watch_port: Annotated[int, typer.Option(help="Port of health page and metrics.")] = 9464,
     code_port: Annotated[int, typer.Option(help="Port of a code location run alone.")] = 4000,
     host: Annotated[str, typer.Option(help="Interface; 0.0.0.0 in a container.")] = "127.0.0.1",
     only: Annotated[Server | None, typer.Option(help="One process alone.")] = None,
     workspace: Annotated[Path, typer.Option(help="Dagster's code locations.")] = WORKSPACE,
 ) -> None:
-    """Start the Dagster UI with its daemon and the MLflow UI; stop with Ctrl-C."""
-    at = Addresses(host, port, mlflow_port, code_port, workspace)
+    """Start the Dagster UI with its daemon, MLflow UI and health page; stop with Ctrl-C."""
+    at = Addresses(host, port, mlflow_port, watch_port, code_port, workspace)
     if only:
         become(only, settings(), at)
     serve(settings(), at, console.print)
