@@ -105,9 +105,10 @@ def _kind(error: Exception) -> str:
         return "it refuses user or password; mend smtp_url"
     if isinstance(error, smtplib.SMTPResponseException):
         return f"it answers {error.smtp_code}"
-    reason = getattr(error, "reason", error)
-    told = getattr(reason, "strerror", None) or getattr(reason, "verify_message", None)
-    return str(told or type(reason).__name__)
+    inner = getattr(error, "reason", None)
+    cause = inner if isinstance(inner, Exception) else error
+    told = getattr(cause, "verify_message", None) or getattr(cause, "strerror", None)
+    return str(told or type(cause).__name__)
 
 
 def _host(address: str) -> str:
