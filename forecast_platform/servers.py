@@ -61,21 +61,23 @@ class Addresses:
     workspace: Path = WORKSPACE
 
 
-def command(server: Server, at: Addresses) -> list[str]:
+def command(server: Server, at: Addresses, log_format: str = "text") -> list[str]:
     """Command line of a process."""
+    # Dagster's own name of it; of what runs the platform's code, `logs.py` writes the lines.
+    lines = ["--log-format", "json"] if log_format == "json" else []
     match server:
         case Server.CODE:
             return [
                 _program("dagster"), "api", "grpc", "--module-name", _DEFINITIONS,
-                "--host", at.host, "--port", str(at.code_port),
+                "--host", at.host, "--port", str(at.code_port), *lines,
             ]  # fmt: skip
         case Server.WEBSERVER:
             return [
                 _program("dagster-webserver"), "--workspace", str(at.workspace),
-                "--host", at.host, "--port", str(at.port),
+                "--host", at.host, "--port", str(at.port), *lines,
             ]  # fmt: skip
         case Server.DAEMON:
-            return [_program("dagster-daemon"), "run", "--workspace", str(at.workspace)]
+            return [_program("dagster-daemon"), "run", "--workspace", str(at.workspace), *lines]
         case Server.LIVENESS:
             return [_program("dagster-daemon"), "liveness-check"]
         case Server.MLFLOW:
@@ -112,10 +114,9 @@ def serve(settings: Settings, at: Addresses, say: Callable[[str], None]) -> None
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         for server, name in names.items():
+            words = command(server, at, settings.log_format)
             with (logs / f"{name}.log").open("wb") as log:
-                running.append(
-                    subprocess.Popen(command(server, at), stdout=log, stderr=subprocess.STDOUT)
-                )
+                running.append(subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT))
         say(f"Dagster   http://{at.host}:{at.port}")
         say(f"MLflow    http://{at.host}:{at.mlflow_port}")
         say(f"Health    http://{at.host}:{at.watch_port}    (metrics: /metrics)")
@@ -132,7 +133,7 @@ def serve(settings: Settings, at: Addresses, say: Callable[[str], None]) -> None
 def become(server: Server, settings: Settings, at: Addresses) -> NoReturn:
     """Turn this process into one of the servers: signals, log and exit code are its own."""
     _prepare(settings)
-    words = command(server, at)
+    words = command(server, at, settings.log_format)
     os.execv(words[0], words)
 
 

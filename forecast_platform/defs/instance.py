@@ -16,14 +16,14 @@ from dagster_shared.error import SerializableErrorInfo
 from forecast_platform import errors
 from forecast_platform.databases import make_schemas, postgres_address
 from forecast_platform.errors import PlatformError
-from forecast_platform.settings import Settings
+from forecast_platform.settings import Settings, settings
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 _PROCESS = "forecast_platform/process"
 _DATABASE = "DAGSTER_DATABASE_URL"
 _EVENTS_PER_BATCH = "1000"
-SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
+_SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
 """The event log has every line; a person's terminal shows progress instead."""
 
 
@@ -148,11 +148,16 @@ def materialise(
         instance=opened,
         asset_selection=[dg.AssetKey(name) for name in assets],
         tags=tags,
-        run_config={"ops": dict(config or {}), "loggers": SILENT},
+        run_config={"ops": dict(config or {}), "loggers": loggers()},
         raise_on_error=False,
     )
     require_success(result)
     return result.run_id
+
+
+def loggers() -> dict[str, Any]:
+    """Loggers of a run in this process: programs that read its lines want them all."""
+    return {} if settings().log_format == "json" else _SILENT
 
 
 def require_success(result: dg.ExecuteInProcessResult) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import sys
+import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +26,7 @@ from forecast_platform.watching.sight import Sight, Watch
 VITAL = ("disk", "databases", "daemon")
 """Groups without which nothing can be made; the lake too, where it cannot be read at all."""
 
+_log = logging.getLogger(__name__)
 _Answer = tuple[HTTPStatus, str, bytes]
 
 
@@ -46,10 +47,9 @@ def web_server(watch: Watch, host: str, port: int) -> ThreadingHTTPServer:
                 return self.send_error(HTTPStatus.NOT_FOUND)
             try:
                 status, kind, body = answer()
-            except Exception as error:
+            except Exception:
                 # What breaks the look is news for whoever asked, and no reason to end.
-                told = f"{type(error).__name__}: {error}"
-                print(told, file=sys.stderr)
+                _log.exception("the look for %s failed", self.path)
                 return self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR, "The look failed")
             self.send_response(status)
             self.send_header("Content-Type", kind)
