@@ -160,13 +160,14 @@ def explain(
 def ui(
     port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
     mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow UI.")] = 5000,
+    watch_port: Annotated[int, typer.Option(help="Port of health page and metrics.")] = 9464,
     code_port: Annotated[int, typer.Option(help="Port of a code location run alone.")] = 4000,
     host: Annotated[str, typer.Option(help="Interface; 0.0.0.0 in a container.")] = "127.0.0.1",
     only: Annotated[Server | None, typer.Option(help="One process alone.")] = None,
     workspace: Annotated[Path, typer.Option(help="Dagster's code locations.")] = WORKSPACE,
 ) -> None:
-    """Start the Dagster UI with its daemon and the MLflow UI; stop with Ctrl-C."""
-    at = Addresses(host, port, mlflow_port, code_port, workspace)
+    """Start the Dagster UI with its daemon, MLflow UI and health page; stop with Ctrl-C."""
+    at = Addresses(host, port, mlflow_port, watch_port, code_port, workspace)
     if only:
         become(only, settings(), at)
     serve(settings(), at, console.print)
@@ -179,10 +180,18 @@ def doctor() -> None:
 
     findings = examine(settings())
     for finding in findings:
-        mark = "[green]ok[/]" if finding.ok else "[red]mend[/]"
-        console.print(f"{mark:>14}  {escape(finding.what)}: {escape(finding.told)}", soft_wrap=True)
-    if not all(finding.ok for finding in findings):
+        bad = "[yellow]warn[/]" if finding.warns else "[red]mend[/]"
+        mark = "[green]ok[/]" if finding.ok else bad
+        console.print(f"{mark:>14}  {escape(finding.what)}: {escape(str(finding))}", soft_wrap=True)
+    if not all(finding.ok or finding.warns for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def maintain() -> None:
+    """Delete old records of runs, compact tables, build Data Docs: weekly, where no daemon does."""
+    with watching("maintain"), operator_of_home() as operator:
+        operator.maintain()
 
 
 def main() -> None:

@@ -89,6 +89,26 @@ def server_version(settings: Settings) -> str:
         engine.dispose()
 
 
+def records_bytes(settings: Settings) -> int:
+    """Bytes that Dagster's records take on disk."""
+    address = postgres_address(settings, "dagster")
+    if address is None:
+        files = (path.stat().st_size for path in settings.dagster_home.glob("**/*.db*"))
+        return sum(files)
+    from sqlalchemy import create_engine, text
+
+    size = text(
+        "select coalesce(sum(pg_total_relation_size(oid)), 0) from pg_class "
+        "where relkind = 'r' and relnamespace = 'dagster'::regnamespace"
+    )
+    engine = create_engine(address)
+    try:
+        with engine.connect() as connection:
+            return int(connection.execute(size).scalar_one())
+    finally:
+        engine.dispose()
+
+
 def masked_address(settings: Settings) -> str:
     """The address of the database without password and options, which can hold one too."""
     if settings.database_url is None:

@@ -10,6 +10,11 @@ from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.retrain_sensor import accuracy_sensor
 from forecast_platform.defs.schedules import SCHEDULES
 from forecast_platform.defs.sensors import SENSORS
+from forecast_platform.logs import configure
+from forecast_platform.settings import settings
+
+# Every process that runs something loads this first.
+configure(settings())
 
 defs = dg.Definitions(
     assets=[*ASSETS, *SOURCE_ASSETS],

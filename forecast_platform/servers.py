@@ -1,4 +1,4 @@
-"""The processes behind `forecast-platform ui`: Dagster's page and daemon, MLflow's page.
+"""The processes behind `forecast-platform ui`: Dagster's page and daemon, MLflow's page, watching.
 
 On one machine they run together, and Dagster starts the code location itself. In containers each
 runs alone, the code location too, and a workspace file names where it answers.
@@ -35,6 +35,7 @@ class Server(StrEnum):
     WEBSERVER = "webserver"
     DAEMON = "daemon"
     MLFLOW = "mlflow"
+    WATCH = "watch"
     LIVENESS = "liveness"
     """No server: asks whether the daemon is at work, and ends with exit code 1 if it is not."""
 
@@ -47,6 +48,7 @@ class Addresses:
         host: Interface: 127.0.0.1 is this machine alone, 0.0.0.0 whoever reaches it.
         port: Port of the Dagster UI.
         mlflow_port: Port of the MLflow UI.
+        watch_port: Port of health page and metrics.
         code_port: Port of a code location that runs alone.
         workspace: Dagster's file of code locations.
     """
@@ -54,31 +56,39 @@ class Addresses:
     host: str = "127.0.0.1"
     port: int = 3000
     mlflow_port: int = 5000
+    watch_port: int = 9464
     code_port: int = 4000
     workspace: Path = WORKSPACE
 
 
-def command(server: Server, at: Addresses) -> list[str]:
+def command(server: Server, at: Addresses, log_format: str = "text") -> list[str]:
     """Command line of a process."""
+    # Dagster's own name of it; of what runs the platform's code, `logs.py` writes the lines.
+    lines = ["--log-format", "json"] if log_format == "json" else []
     match server:
         case Server.CODE:
             return [
                 _program("dagster"), "api", "grpc", "--module-name", _DEFINITIONS,
-                "--host", at.host, "--port", str(at.code_port),
+                "--host", at.host, "--port", str(at.code_port), *lines,
             ]  # fmt: skip
         case Server.WEBSERVER:
             return [
                 _program("dagster-webserver"), "--workspace", str(at.workspace),
-                "--host", at.host, "--port", str(at.port),
+                "--host", at.host, "--port", str(at.port), *lines,
             ]  # fmt: skip
         case Server.DAEMON:
-            return [_program("dagster-daemon"), "run", "--workspace", str(at.workspace)]
+            return [_program("dagster-daemon"), "run", "--workspace", str(at.workspace), *lines]
         case Server.LIVENESS:
             return [_program("dagster-daemon"), "liveness-check"]
         case Server.MLFLOW:
             return [
                 _program("mlflow"), "server", "--host", at.host, "--port", str(at.mlflow_port),
                 "--workers", "1",
+            ]  # fmt: skip
+        case Server.WATCH:
+            return [
+                sys.executable, "-W", "ignore", "-m", "forecast_platform.watching",
+                "--host", at.host, "--port", str(at.watch_port),
             ]  # fmt: skip
 
 
@@ -88,7 +98,7 @@ def serve(settings: Settings, at: Addresses, say: Callable[[str], None]) -> None
     Raises:
         ConfigurationError: If a port is taken.
     """
-    for number in (at.port, at.mlflow_port):
+    for number in (at.port, at.mlflow_port, at.watch_port):
         _require_free(at.host, number)
     _prepare(settings)
     # Warnings are for those who write the code; the children's logs are for those who run it.
@@ -96,19 +106,20 @@ def serve(settings: Settings, at: Addresses, say: Callable[[str], None]) -> None
     logs = settings.home / "logs"
     logs.mkdir(exist_ok=True)
     names = {
-        Server.WEBSERVER: "dagster-ui", Server.DAEMON: "dagster-daemon", Server.MLFLOW: "mlflow-ui"
+        Server.WEBSERVER: "dagster-ui", Server.DAEMON: "dagster-daemon",
+        Server.MLFLOW: "mlflow-ui", Server.WATCH: "watch",
     }  # fmt: skip
     running: list[subprocess.Popen[bytes]] = []
     # A supervisor stops us by SIGTERM; the children have to end then as with Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         for server, name in names.items():
+            words = command(server, at, settings.log_format)
             with (logs / f"{name}.log").open("wb") as log:
-                running.append(
-                    subprocess.Popen(command(server, at), stdout=log, stderr=subprocess.STDOUT)
-                )
+                running.append(subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT))
         say(f"Dagster   http://{at.host}:{at.port}")
         say(f"MLflow    http://{at.host}:{at.mlflow_port}")
+        say(f"Health    http://{at.host}:{at.watch_port}    (metrics: /metrics)")
         say(f"logs      {logs}")
         say("Stop with Ctrl-C.")
         while all(process.poll() is None for process in running):
@@ -122,7 +133,7 @@ def serve(settings: Settings, at: Addresses, say: Callable[[str], None]) -> None
 def become(server: Server, settings: Settings, at: Addresses) -> NoReturn:
     """Turn this process into one of the servers: signals, log and exit code are its own."""
     _prepare(settings)
-    words = command(server, at)
+    words = command(server, at, settings.log_format)
     os.execv(words[0], words)
 
 
@@ -169,5 +180,5 @@ def _require_free(host: str, port: int) -> None:
         except OSError as error:
             raise ConfigurationError(
                 f"Port {port} is taken: stop what uses it, or choose another (--port, "
-                "--mlflow-port)."
+                "--mlflow-port, --watch-port)."
             ) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import tomllib
 from functools import lru_cache
 from pathlib import Path
@@ -28,9 +29,11 @@ from pydantic_settings import (
 from forecast_platform.errors import ConfigurationError
 
 _PREFIX = "FORECAST_PLATFORM_"
-_SECRETS = (("database_url",), ("pseudonym_key",))
 _KEY_CHARACTERS = 32
 _NOT_IN_ADDRESSES = "[]\\^|%?#"
+_SCHEMES = {
+    "webhook_url": ("https", "http"), "smtp_url": ("smtp+starttls", "smtps", "smtp"),
+}  # fmt: skip
 
 
 def home_folder() -> Path:
@@ -129,7 +132,14 @@ class Settings(BaseSettings):
     settle_seconds: float = Field(2.0, ge=0, description="A younger file may still be written.")
     landing_batch_files: int = Field(500, ge=1, description="Files landed by one run at most.")
     retention_days: int = Field(90, ge=1, description="Days that finished runs are kept.")
-    webhook_url: str | None = Field(None, description="Address told about failed runs.")
+    webhook_url: SecretStr | None = Field(None, description="Address that alerts are posted to.")
+    alert_email: str | None = Field(
+        None, description="Whom alerts are mailed to; with commas between."
+    )
+    smtp_url: SecretStr | None = Field(
+        None, description="Mail server: smtp+starttls://user:password@host, or smtps, or smtp."
+    )
+    log_format: Literal["text", "json"] = Field("text", description="What a line of log is.")
     database_url: SecretStr | None = Field(
         None, description="Postgres for Dagster and MLflow: postgresql://user:password@host/name."
     )
@@ -265,7 +275,20 @@ def settings() -> Settings:
 
 
 def _shown(location: tuple[int | str, ...], value: object) -> str:
-    return "a secret" if location[:1] in _SECRETS else repr(value)
+    @field_validator("pseudonym_key")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(value.get_secret_value()) < _KEY_CHARACTERS:
+            raise ValueError(f"should have at least {_KEY_CHARACTERS} characters")
+        return value
+
+    @field_validator("webhook_url", "smtp_url")
+    @classmethod
+    def _is_address(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        known = _SCHEMES[info.field_name or ""]
+        address = value.get_secret_value() if value else ""
+        if value and not re.match(f"({'|'.join(map(re.escape, known))})://[^/]", address):
+            raise ValueError(f"should start with {'://, '.join(known)}://")
 
 
 def save_settings(home: Path, values: dict[str, Any]) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 
 import dagster as dg
 import yaml
+from dagster_shared.error import SerializableErrorInfo
 
 from forecast_platform import errors
 from forecast_platform.databases import make_schemas, postgres_address
 from forecast_platform.errors import PlatformError
-from forecast_platform.settings import Settings
+from forecast_platform.settings import Settings, settings
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
@@ -83,10 +84,17 @@ def prepare(settings: Settings) -> None:
 
 @contextmanager
 def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """The instance of the home folder, opened."""
+    """The instance of the home folder, opened to run something."""
+    with open_instance(settings) as opened:
+        _close_dead_runs(opened)
+        yield opened
+
+
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """The instance of the home folder, opened to read."""
     prepare(settings)
     with dg.DagsterInstance.get() as opened:
-        _close_dead_runs(opened)
         yield opened
 
 
@@ -140,27 +148,46 @@ def materialise(
         instance=opened,
         asset_selection=[dg.AssetKey(name) for name in assets],
         tags=tags,
-        run_config={"ops": dict(config or {}), "loggers": _SILENT},
+        run_config={"ops": dict(config or {}), "loggers": loggers()},
         raise_on_error=False,
     )
+    require_success(result)
+    return result.run_id
+
+
+def loggers() -> dict[str, Any]:
+    """Loggers of a run in this process: programs that read its lines want them all."""
+    return {} if settings().log_format == "json" else _SILENT
+
+
+def require_success(result: dg.ExecuteInProcessResult) -> None:
+    """Raise what made a run fail.
+
+    Raises:
+        PlatformError: If it failed; names the step and the cause.
+    """
     if not result.success:
         raise PlatformError(_why(result))
-    return result.run_id
 
 
 def _why(result: dg.ExecuteInProcessResult) -> str:
     for event in result.all_events:
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            cause = error
-            while cause and cause.cause and cause.cls_name not in _OWN_ERRORS:
-                cause = cause.cause
-            text = str(cause.message).strip() if cause else "no reason given"
-            # Our own errors are whole sentences; of others the class is half of what they say.
-            if cause and cause.cls_name in _OWN_ERRORS:
-                text = text.partition(": ")[2]
+            text = told_by(event.step_failure_data.error)
             return f"{event.step_key} failed: {text} (run {result.run_id})"
     failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
     return f"Run {result.run_id} failed: " + "; ".join(
         f"{c.check_name} of {c.asset_key.to_user_string()}: {c.description}" for c in failed
     )
+
+
+def told_by(error: SerializableErrorInfo | None) -> str:
+    """What made a step fail, in the words of the first error of ours, else of the first of all."""
+    cause = error
+    while cause and cause.cause and cause.cls_name not in _OWN_ERRORS:
+        cause = cause.cause
+    if cause is None:
+        return "no reason given"
+    text = str(cause.message).strip()
+    # Our own errors are whole sentences; of others the class is half of what they say.
+    return text.partition(": ")[2] if cause.cls_name in _OWN_ERRORS else text

@@ -8,6 +8,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from forecast_platform.contracts import LANDED
 from forecast_platform.defs.assets.models import MODEL_ASSETS
 from forecast_platform.defs.partitions import DAILY, WEEKLY
+from forecast_platform.defs.records import ended_before
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.graph import trained
 from forecast_platform.settings import settings
@@ -66,12 +67,7 @@ standing_check = dg.define_asset_job(
 def purge_runs(context: dg.OpExecutionContext, home: HomeResource) -> None:
     """Delete runs that ended longer ago than the retention; event logs have none of their own."""
     settings = home.home.settings
-    before = dg.RunsFilter(
-        statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE,
-                  dg.DagsterRunStatus.CANCELED],
-        updated_before=dt.datetime.now(dt.UTC) - settings.retention,
-    )  # fmt: skip
-    runs = context.instance.get_run_ids(before)
+    runs = context.instance.get_run_ids(ended_before(dt.datetime.now(dt.UTC) - settings.retention))
     for run_id in runs:
         context.instance.delete_run(run_id)
     context.log.info(f"{len(runs)} runs older than {settings.retention_days} days deleted")

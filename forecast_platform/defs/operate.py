@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from forecast_platform.defs.instance import instance, materialise
+from forecast_platform import progress
+from forecast_platform.defs.instance import instance, loggers, materialise, require_success
 from forecast_platform.defs.selection import assets_of
 from forecast_platform.errors import ModelError, PlatformError
 from forecast_platform.graph import Launch, last_cutoff, trained
@@ -22,6 +23,7 @@ from forecast_platform.settings import Settings
 _FORECASTS, _PLAN = "forecasts", "replenishment_plan"
 _PART_DAYS = 56
 """Origins issued by one run: what a run that is broken off loses at most."""
+MAINTENANCE = "maintenance"
 
 
 class Operator:
@@ -93,6 +95,14 @@ class Operator:
                 self._run(made, begin, end, dict.fromkeys(made, config))
             if restate:
                 return
+
+    def maintain(self) -> None:
+        """Delete records older than the retention, compact the lake, build the Data Docs."""
+        progress.tell("records, tables, Data Docs")
+        made = self._definitions.resolve_job_def(MAINTENANCE).execute_in_process(
+            instance=self._instance, run_config={"loggers": loggers()}, raise_on_error=False
+        )
+        require_success(made)
 
     def _run(
         self,

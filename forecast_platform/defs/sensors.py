@@ -1,9 +1,8 @@
-"""Sensors: files that land, days that their rows touch, conditions, failures."""
+"""Sensors: files that land, days that their rows touch, conditions, alerts."""
 
+import datetime as dt
 import hashlib
-import json
 import time
-import urllib.request
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -12,10 +11,10 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from forecast_platform.contracts import LANDED
 from forecast_platform.defs.instance import RANGE_END, RANGE_START
 from forecast_platform.defs.jobs import attributes, daily_graph, land_files, weekly_training
+from forecast_platform.defs.records import record_looks
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.selection import assets_of
 from forecast_platform.graph import TRAINED, Launch
-from forecast_platform.settings import settings
 
 if TYPE_CHECKING:
     from forecast_platform.home import Home
@@ -100,20 +99,24 @@ def _job(launch: Launch) -> UnresolvedAssetJobDefinition:
     return weekly_training if TRAINED[0] in launch.tables else daily_graph
 
 
-@dg.run_failure_sensor(name="failure_sensor", minimum_interval_seconds=30)
-def failure_sensor(context: dg.RunFailureSensorContext) -> None:
-    """Say which run failed and why: in the log, and to the webhook if one is set."""
-    run = context.dagster_run
-    text = f"{run.job_name} failed: {context.failure_event.message} (run {run.run_id})"
-    context.log.error(text)
-    address = settings().webhook_url
-    if address:
-        request = urllib.request.Request(
-            address,
-            json.dumps({"text": text, "mend": "forecast-platform run"}).encode(),
-            {"Content-Type": "application/json"},
-        )
-        urllib.request.urlopen(request, timeout=10).close()
+@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def alert_sensor(context: dg.SensorEvaluationContext, home: HomeResource) -> dg.SkipReason:
+    """Tell people what went wrong and what is over: once each, several in one message."""
+    from forecast_platform.watching.alerts import Book
+    from forecast_platform.watching.channels import channels
+    from forecast_platform.watching.findings import home_looks, look
+
+    assert context.repository_def is not None
+    chosen = home.home.settings
+    graph = context.repository_def.asset_graph
+    found = look({**home_looks(home.home), **record_looks(context.instance, graph, chosen)})
+    ways = channels(chosen)
+    book = Book.read(context.cursor)
+    book.note(found, ways, dt.datetime.now(dt.UTC))
+    for failure in book.deliver(ways):
+        context.log.warning(failure)
+    context.update_cursor(book.write())
+    return dg.SkipReason(", ".join(alert.what for alert in book.begun) or "Nothing is wrong.")
 
 
 conditions_sensor = dg.AutomationConditionSensorDefinition(
@@ -123,4 +126,4 @@ conditions_sensor = dg.AutomationConditionSensorDefinition(
     minimum_interval_seconds=30,
 )
 
-SENSORS = [landing_sensor, follow_sensor, conditions_sensor, failure_sensor]
+SENSORS = [landing_sensor, follow_sensor, conditions_sensor, alert_sensor]

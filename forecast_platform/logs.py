@@ -1,0 +1,157 @@
+"""Lines of log: as text, or as JSON for programs; secrets are masked in both.
+
+One class of loggers does it for whatever a library logs with: its handlers get our filter and, for
+JSON, our formatter. Dagster's messages carry the run, the job, the asset and the partition.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from pydantic import SecretStr
+
+from forecast_platform.errors import PlatformError
+from forecast_platform.settings import Settings
+
+_META = "dagster_meta"
+_PARTITION = "dagster/partition"
+_RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+_MASK = "***"
+_SHORTEST = 4
+"""Shorter secrets are none, and would mask words."""
+
+
+def configure(settings: Settings) -> None:
+    """Let every logger of this process write as the settings say."""
+    masked = MaskFilter(secrets(settings))
+    formatter = JsonFormatter() if settings.log_format == "json" else None
+
+    class PlatformLogger(logging.Logger):
+        def addHandler(self, hdlr: logging.Handler) -> None:  # noqa: N802
+            _dress(hdlr, masked, formatter)
+            super().addHandler(hdlr)
+
+    logging.setLoggerClass(PlatformLogger)
+    for name in (None, "dagster", "dagster-webserver"):
+        for handler in logging.getLogger(name).handlers:
+            _dress(handler, masked, formatter)
+    own = logging.getLogger("forecast_platform")
+    if not own.handlers:
+        _dress(handler := logging.StreamHandler(), masked, formatter)
+        own.addHandler(handler)
+        own.setLevel(logging.INFO)
+        own.propagate = False
+
+
+def _dress(
+    handler: logging.Handler, masked: MaskFilter, formatter: logging.Formatter | None
+) -> None:
+    if isinstance(handler, logging.StreamHandler):
+        handler.addFilter(masked)
+        if formatter:
+            handler.setFormatter(formatter)
+
+
+class MaskFilter(logging.Filter):
+    """Takes secrets out of messages and tracebacks.
+
+    Args:
+        secrets: What no line may hold.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        super().__init__()
+        known = sorted({s for s in secrets if len(s) >= _SHORTEST}, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, known))) if known else None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mask a record; it is always let through."""
+        if self._pattern:
+            record.msg, record.args = self._masked(record.getMessage()), ()
+            if record.exc_info and not record.exc_text:
+                record.exc_text = logging.Formatter().formatException(record.exc_info)
+            record.exc_text = record.exc_text and self._masked(record.exc_text)
+            if meta := getattr(record, _META, None):
+                told = self._masked(meta["orig_message"])
+                setattr(record, _META, {**meta, "orig_message": told})
+        return True
+
+    def _masked(self, text: str) -> str:
+        return self._pattern.sub(_MASK, text) if self._pattern else text
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line.
+
+    Its keys: time, level, logger and message; of a run also run_id, job, step, asset, partition
+    (a range as `first...last`); error, where something failed.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        message = record.getMessage()
+        line = {
+            "time": dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+        }
+        if meta := getattr(record, _META, None):
+            line |= {name: value for name, value in _of_run(meta).items() if value}
+            # What Dagster puts before and after: names of the run, the error.
+            _, _, error = message.partition("\n\n")
+            message = meta["orig_message"] or message
+            if error:
+                line["error"] = error
+        if record.exc_info and not record.exc_text:
+            record.exc_text = self.formatException(record.exc_info)
+        if record.exc_text:
+            line["error"] = record.exc_text
+        return json.dumps({**line, "message": message}, ensure_ascii=False)
+
+
+def _of_run(meta: dict[str, Any]) -> dict[str, str | None]:
+    tags, event = meta["job_tags"] or {}, meta["dagster_event"]
+    asset = getattr(event, "asset_key", None) if event else None
+    partition = getattr(event, "partition", None) if event else None
+    spanned = "...".join(tags[name] for name in _RANGE if name in tags)
+    return {
+        "run_id": meta["run_id"],
+        "job": meta["job_name"],
+        "step": meta["step_key"],
+        "asset": asset.to_user_string() if asset else None,
+        "partition": partition or tags.get(_PARTITION) or spanned,
+    }
+
+
+def secrets(settings: Settings) -> Iterator[str]:
+    """What must not be told: secret settings, the passwords in them, secrets of sources."""
+    values = (getattr(settings, name) for name in type(settings).model_fields)
+    found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    for value in [*found, *_secrets_of_sources(settings)]:
+        yield value
+        parts = urlsplit(value)
+        if parts.password:
+            yield from (parts.password, unquote(parts.password))
+        if parts.scheme.startswith("http") and len(parts.path) > _SHORTEST:
+            # Who knows the path of a webhook can post to it.
+            yield parts.path
+
+
+def _secrets_of_sources(settings: Settings) -> Iterator[str]:
+    from forecast_platform.connect.config import RestSource, load_sources
+
+    for source in load_sources(settings.sources_path).values():
+        secret = (
+            source.auth and source.auth.secret if isinstance(source, RestSource) else source.address
+        )
+        try:
+            if secret:
+                yield secret.read()
+        except PlatformError:
+            continue  # It is missing: nothing can tell it.
