@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from forecast_platform.databases import masked_address, server_version
 from forecast_platform.errors import PlatformError
+from forecast_platform.executing import nodes
 from forecast_platform.home import Home
 from forecast_platform.settings import Settings
 
@@ -36,6 +37,7 @@ def examine(settings: Settings) -> list[Finding]:
     checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("installation", _installation),
         ("device", _device),
+        ("Ray cluster", lambda: _cluster(settings)),
         ("home", lambda: _home(settings)),
         ("databases", lambda: _databases(settings)),
         ("landing", lambda: _landing(settings)),
@@ -67,6 +69,13 @@ def _device() -> Iterator[Finding]:
         yield Finding("device", True, torch.cuda.get_device_name())
     else:
         yield Finding("device", True, "CPU; nets train slower than on a GPU")
+
+
+def _cluster(settings: Settings) -> Iterator[Finding]:
+    if settings.ray_address:
+        cores = [cores for _, cores in nodes(settings.ray_address)]
+        told = f"{len(cores)} nodes, {sum(cores)} cores at {settings.ray_address}"
+        yield Finding("Ray cluster", True, told)
 
 
 def _home(settings: Settings) -> Iterator[Finding]:
