@@ -7,6 +7,7 @@ belong here: what the work is.
 
 from __future__ import annotations
 
+import pickle
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -100,11 +101,14 @@ def _on_ray(
     ray = _connected(address)
     # No retry of what the work itself raises: it would raise again.
     task = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)(_done_there)
-    held = [ray.put(one) for one in shared]
+    # Packed by us: Ray would hand out arrays that cannot be written to, for which kernels would be
+    # compiled anew, perhaps to sums in another order.
+    pack = ray.cloudpickle.dumps
+    held = ray.put(pack(shared))
     cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
 
     def hand_out(piece: Piece) -> Any:
-        return task.remote(_versions(), work, piece, *held)
+        return task.remote(_versions(), pack((work, piece)), held)
 
     yield from _in_order(hand_out, partial(_fetched, ray, address), ray.cancel, pieces, cores)
 
@@ -130,7 +134,7 @@ def _in_order(
 
 def _fetched(ray: Any, address: str, ticket: Any) -> Any:
     try:
-        return ray.get(ticket)
+        return pickle.loads(ray.get(ticket))
     except ray.exceptions.RayTaskError as error:  # raised by the work, or before it began
         cause = error.cause
         if isinstance(cause, ImportError):
@@ -148,8 +152,8 @@ def _fetched(ray: Any, address: str, ticket: Any) -> Any:
         ) from error
 
 
-def _done_there(wanted: dict[str, str], work: Callable[..., Result], *given: Any) -> Result:
-    """Do the work on a node of a cluster, if the node would do it as we would."""
+def _done_there(wanted: dict[str, str], packed: bytes, shared: bytes) -> bytes:
+    """Do packed work on a node of a cluster, if the node would do it as we would."""
     if wanted != (found := _versions()):
         ours, theirs = (
             ", ".join(f"{name} {of[name]}" for name in wanted if wanted[name] != found[name])
@@ -159,7 +163,8 @@ def _done_there(wanted: dict[str, str], work: Callable[..., Result], *given: Any
             f"A node of the Ray cluster has {theirs}, this machine {ours}, and results would "
             "differ: run both from the same image."
         )
-    return work(*given)
+    work, piece = pickle.loads(packed)
+    return pickle.dumps(work(piece, *pickle.loads(shared)), protocol=5)
 
 
 @lru_cache
