@@ -35,4 +35,5 @@ def choose_policies(home: Home, cutoff: dt.date) -> pl.DataFrame:
         home.read(_CHOICE, now, cutoff - ONE_DAY),
         home.plan_parameters,
         home.settings.seed,
+        home.settings.ray_address,
     )

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
+from forecast_platform.executing import nodes
 from forecast_platform.home import Home
 from forecast_platform.settings import Settings
 from forecast_platform.watching.findings import Finding, databases, home_looks, look, sources
@@ -26,6 +27,7 @@ def examine(settings: Settings) -> list[Finding]:
         {
             "installation": _installation,
             "device": _device,
+            "Ray cluster": lambda: _cluster(settings),
             **home_looks(home),
             "databases": lambda: databases(settings, whole=True),
             "sources": lambda: sources(settings),
@@ -52,3 +54,10 @@ def _device() -> Iterator[Finding]:
         yield Finding("device", True, torch.cuda.get_device_name())
     else:
         yield Finding("device", True, "CPU; nets train slower than on a GPU")
+
+
+def _cluster(settings: Settings) -> Iterator[Finding]:
+    if settings.ray_address:
+        cores = [cores for _, cores in nodes(settings.ray_address)]
+        told = f"{len(cores)} nodes, {sum(cores)} cores at {settings.ray_address}"
+        yield Finding("Ray cluster", True, told)

@@ -34,6 +34,10 @@ class ModelError(PlatformError):
     """A model is missing, unfitted or was asked for something it cannot do."""
 
 
+class ClusterError(PlatformError):
+    """The cluster that work is spread over cannot be reached, differs, or loses work."""
+
+
 class HomeVersionError(PlatformError):
     """The home folder was made by another version of the platform."""
 

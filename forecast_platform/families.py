@@ -32,6 +32,7 @@ def unfitted_family(
     return create(
         family,
         workers=settings.workers,
+        ray_address=settings.ray_address,
         effort=settings.training_effort,
         options={**settings.model_options.get(family, {}), **(options or {})},
     )

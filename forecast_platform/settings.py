@@ -151,6 +151,9 @@ class Settings(BaseSettings):
     )
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1,
                          description="Processes for work per series.")  # fmt: skip
+    ray_address: str | None = Field(
+        None, description="Ray cluster for work per series: auto, host:port or ray://host:port."
+    )
 
     @field_validator("timezone")
     @classmethod

@@ -237,7 +237,7 @@ def _keep(
     }
     judge(
         models, panel, origins, horizon=horizon, seed=home.settings.seed, keep=folder,
-        progress=_told,
+        ray_address=home.settings.ray_address if len(families) > 1 else None, progress=_told,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from forecast_platform.errors import ModelError
+from forecast_platform.executing import spread
 from forecast_platform.forecasting.kept import keep_forecast
 from forecast_platform.forecasting.levels import SERIES
 from forecast_platform.forecasting.truth import Truth, truths
@@ -63,6 +65,7 @@ def backtest(
     horizon: int = 28,
     seed: int = 7,
     workers: int = 1,
+    ray_address: str | None = None,
     progress: BacktestProgress | None = None,
 ) -> pl.DataFrame:
     """Score families at item-location: `judge` in short.
@@ -71,7 +74,10 @@ def backtest(
         Columns model, origin, metric, value; one row each.
     """
     factories = {family: partial(create, family, workers=workers) for family in families}
-    return judge(factories, panel, origins, horizon=horizon, seed=seed, progress=progress).overall
+    return judge(
+        factories, panel, origins, horizon=horizon, seed=seed, ray_address=ray_address,
+        progress=progress,
+    ).overall  # fmt: skip
 
 
 def judge(
@@ -84,13 +90,15 @@ def judge(
     refit_every: int | None = None,
     prices: NDArray[np.floating[Any]] | None = None,
     keep: Path | None = None,
+    ray_address: str | None = None,
     progress: BacktestProgress | None = None,
 ) -> Judgement:
     """Score each model at each origin.
 
     A model is fitted on the panel up to the first origin; for later origins it takes in the new
     days without estimating again, as the platform does between two training cutoffs, or is fitted
-    anew at every k-th. One forecast is held in memory at a time.
+    anew at every k-th. One forecast is held in memory at a time; on a cluster, those between two
+    estimates of each model that is under way.
 
     Args:
         models: How to make each model.
@@ -103,16 +111,21 @@ def judge(
             units count if None.
         keep: Folder in which every forecast is kept as `keep/model/origin.npz`, for calibration
             and stacking (`kept_forecasts`).
-        progress: Told about fitting.
+        ray_address: Ray cluster over which models and estimates are spread, as for
+            `executing.spread`.
+        progress: Told about fitting; from a cluster, the forecasts that are back and their share.
 
     Raises:
         ModelError: If an origin has no known demand after it, or lies outside the panel.
     """
     known = truths(panel, origins, horizon, prices)
     parts = []
-    for name, factory in models.items():
-        told = partial(progress, name) if progress else None
-        forecasts = _forecasts(factory, panel, list(known), horizon, seed, refit_every, told)
+    folds = _folds(list(known), refit_every)
+    if ray_address:
+        made = _from_cluster(models, panel, folds, horizon, seed, ray_address, progress)
+    else:
+        made = _made_here(models, panel, folds, horizon, seed, progress)
+    for name, forecasts in made:
         if keep is not None:
             forecasts = _kept(forecasts, keep / name)
         parts.append(judge_forecasts(name, forecasts, known))
@@ -148,22 +161,73 @@ def joined(parts: Sequence[Judgement]) -> Judgement:
     )
 
 
-def _forecasts(
-    factory: Callable[[], Forecaster],
+def _folds(origins: Sequence[dt.date], refit_every: int | None) -> list[list[dt.date]]:
+    """Origins that one estimate answers for."""
+    size = refit_every or len(origins)
+    return [list(origins[at : at + size]) for at in range(0, len(origins), size)]
+
+
+def _made_here(
+    models: Factories,
     panel: Panel,
-    origins: Sequence[dt.date],
+    folds: Sequence[Sequence[dt.date]],
     horizon: int,
     seed: int,
-    refit_every: int | None,
-    progress: Progress | None,
+    progress: BacktestProgress | None,
+) -> Iterator[tuple[str, Iterator[Forecast]]]:
+    for name, factory in models.items():
+        told = partial(progress, name) if progress else None
+        yield (
+            name,
+            chain.from_iterable(
+                _fold((factory(), fold), panel, horizon, seed, told) for fold in folds
+            ),
+        )
+
+
+def _from_cluster(
+    models: Factories,
+    panel: Panel,
+    folds: Sequence[Sequence[dt.date]],
+    horizon: int,
+    seed: int,
+    ray_address: str,
+    progress: BacktestProgress | None,
+) -> Iterator[tuple[str, Iterator[Forecast]]]:
+    pieces = ((factory(), fold) for factory in models.values() for fold in folds)
+    made = spread(_fold_there, pieces, panel, horizon, seed, ray_address=ray_address)
+
+    def of(name: str) -> Iterator[Forecast]:
+        for done, forecasts in enumerate(islice(made, len(folds)), start=1):
+            if progress:
+                progress(name, done * len(forecasts), done / len(folds))
+            yield from forecasts
+
+    for name in models:
+        yield name, of(name)
+
+
+def _fold_there(
+    piece: tuple[Forecaster, Sequence[dt.date]], panel: Panel, horizon: int, seed: int
+) -> list[Forecast]:
+    """All forecasts of a fold, by a process that was given one core."""
+    if hasattr(piece[0], "workers"):
+        piece[0].workers = 1
+    return list(_fold(piece, panel, horizon, seed))
+
+
+def _fold(
+    piece: tuple[Forecaster, Sequence[dt.date]],
+    panel: Panel,
+    horizon: int,
+    seed: int,
+    progress: Progress | None = None,
 ) -> Iterator[Forecast]:
-    model = factory()
-    for at, origin in enumerate(origins):
-        known = panel.until(origin)
-        if at == 0 or (refit_every and at % refit_every == 0):
-            model = model if at == 0 else factory()
-            model.fit(known, seed=seed, progress=progress)
-        model.update(known)
+    """Estimate an unfitted model up to the first of some origins, and forecast from all."""
+    model, origins = piece
+    model.fit(panel.until(origins[0]), seed=seed, progress=progress)
+    for origin in origins:
+        model.update(panel.until(origin))
         yield model.predict(horizon=horizon)
 
 

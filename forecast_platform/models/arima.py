@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from forecast_platform.contracts import QUANTILES
 from forecast_platform.errors import ModelError
+from forecast_platform.executing import spread
 from forecast_platform.models.arima_parameters import Parameters, grouped
 from forecast_platform.models.base import (
     NOT_TRAINED,
@@ -49,7 +50,9 @@ CONTEXT_DAYS = 182
 JUDGED_DAYS = 365
 """A series that did not move for a year is not worth a model."""
 
-_BATCH = 500
+_BATCH = 100
+"""Series estimated in one piece."""
+_BATCH_ON_DEVICE = 500
 
 
 class Arima(LocalForecaster):
@@ -74,6 +77,8 @@ class Arima(LocalForecaster):
     ) -> None:
         super().__init__()
         self.workers = workers
+        self.ray_address: str | None = None
+        """Ray cluster that estimates instead of threads, as for `spread`."""
         self.device = device
         self._order = order
         self._regressors = tuple(regressors)
@@ -91,14 +96,23 @@ class Arima(LocalForecaster):
         rows = np.flatnonzero([text is None for text in reason])
         orders = self._orders(demand[rows], progress)
         out = Parameters.blank(panel.n_series, orders, len(self._regressors))
+        size = _BATCH_ON_DEVICE if self.device else _BATCH
+        blocks = [
+            (order, rows[group[at : at + size]])
+            for order, group in grouped(orders)
+            for at in range(0, len(group), size)
+        ]
+        pieces = ((order, demand[some], _of(known, some)) for order, some in blocks)
+        found = spread(
+            _estimated, pieces, self.device, workers=1 if self.device else self.workers,
+            ray_address=None if self.device else self.ray_address,
+        )  # fmt: skip
         done = 0
-        for order, group in grouped(orders):
-            for at in range(0, len(group), _BATCH):
-                some = rows[group[at : at + _BATCH]]
-                self._fill(out, order, some, demand[some], _of(known, some))
-                done += len(some)
-                if progress:
-                    progress(done, done / len(rows))
+        for (order, some), estimates in zip(blocks, found, strict=True):
+            _fill(out, order, some, *estimates)
+            done += len(some)
+            if progress:
+                progress(done, done / len(rows))
         self._parameters = out
         for row in rows[~(out.sigma2[rows] > 0)]:
             reason[row] = f"ARIMA{Order(*out.order[row].tolist())} could not be estimated"
@@ -106,23 +120,6 @@ class Arima(LocalForecaster):
         if len(fitted):
             self.autocorrelation = path_correlation(self._psi(fitted, PATH_DAYS))
         return reason
-
-    def _fill(
-        self, out: Parameters, order: Order, rows: NDArray[np.intp], demand: Doubles, known: Doubles
-    ) -> None:
-        found = engine.estimate(demand, order, known, workers=self.workers, device=self.device)
-        means, variances = engine.predict(
-            demand, order, found.coefficients, found.slopes, 0, known, device=self.device
-        )
-        out.order[rows] = order.array
-        out.coefficients[rows, : order.n_coefficients] = found.coefficients
-        out.coefficients[rows, order.n_coefficients :] = 0
-        out.slopes[rows] = 0
-        out.slopes[rows, : found.slopes.shape[1]] = found.slopes
-        out.sigma2[rows] = found.sigma2
-        out.log_likelihood[rows] = found.log_likelihood
-        out.iterations[rows] = found.iterations
-        out.spread[rows] = known_quantiles((demand - means) / np.sqrt(variances), QUANTILES)
 
     def _psi(self, rows: NDArray[np.intp], horizon: int) -> Doubles:
         own = self._parameters.take(rows)
@@ -257,3 +254,33 @@ def covariates(
 
 def _of(regressors: Doubles, rows: NDArray[np.intp]) -> Doubles:
     return regressors[rows] if len(regressors) > 1 else regressors
+
+
+def _estimated(
+    piece: tuple[Order, Doubles, Doubles], device: str | None
+) -> tuple[engine.Estimates, Doubles]:
+    """Estimates of series of one order, and the quantiles (n, Q) of their one-day errors."""
+    order, demand, known = piece
+    found = engine.estimate(demand, order, known, device=device)
+    means, variances = engine.predict(
+        demand, order, found.coefficients, found.slopes, 0, known, device=device
+    )
+    return found, known_quantiles((demand - means) / np.sqrt(variances), QUANTILES)
+
+
+def _fill(
+    out: Parameters,
+    order: Order,
+    rows: NDArray[np.intp],
+    found: engine.Estimates,
+    errors: Doubles,
+) -> None:
+    out.order[rows] = order.array
+    out.coefficients[rows, : order.n_coefficients] = found.coefficients
+    out.coefficients[rows, order.n_coefficients :] = 0
+    out.slopes[rows] = 0
+    out.slopes[rows, : found.slopes.shape[1]] = found.slopes
+    out.sigma2[rows] = found.sigma2
+    out.log_likelihood[rows] = found.log_likelihood
+    out.iterations[rows] = found.iterations
+    out.spread[rows] = errors

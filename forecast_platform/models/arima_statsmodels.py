@@ -11,15 +11,14 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecast_platform.contracts import QUANTILES
+from forecast_platform.executing import spread
 from forecast_platform.models.base import (
     Floats,
     Progress,
@@ -85,6 +84,7 @@ class ArimaStatsmodels(LocalForecaster):
     def __init__(self, workers: int = 1) -> None:
         super().__init__()
         self.workers = workers
+        self.ray_address: str | None = None
         self._parameters: Parameters | None = None
 
     def _estimate(self, panel: Panel, seed: int, progress: Progress | None) -> Reasons:
@@ -113,12 +113,11 @@ class ArimaStatsmodels(LocalForecaster):
 
     def _estimates(self, series: Doubles) -> Iterator[list[tuple[float, float, str | None]]]:
         blocks = [series[at : at + _BLOCK] for at in range(0, len(series), _BLOCK)]
-        if self.workers == 1 or len(series) < PARALLEL_FROM:
-            yield from map(estimate, blocks)
-            return
-        # Not fork: the caller may hold threads and locks of polars, torch or Dagster.
-        with ProcessPoolExecutor(self.workers, get_context("forkserver")) as pool:
-            yield from pool.map(estimate, blocks)
+        if len(series) < PARALLEL_FROM:
+            return map(estimate, blocks)
+        return spread(
+            estimate, blocks, workers=self.workers, ray_address=self.ray_address, processes=True
+        )
 
     def _answer(
         self, panel: Panel, rows: NDArray[np.intp], origins: Sequence[dt.date], horizon: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast_platform.executing import spread
 from forecast_platform.models.arima import Arima
 from forecast_platform.models.base import Progress
 from forecast_platform.models.sarima import select
@@ -12,7 +13,8 @@ from forecast_platform.models.sarima.model import Order
 
 PERIOD = 7
 
-_BATCH = 500
+_BATCH = 100
+"""Series searched in one piece."""
 
 
 class AutoArima(Arima):
@@ -32,11 +34,16 @@ class AutoArima(Arima):
 
     def _orders(self, demand: NDArray[np.float64], progress: Progress | None) -> list[Order]:
         orders: list[Order] = []
-        for at in range(0, len(demand), _BATCH):
-            left = self._seconds * min(1, _BATCH / len(demand))
-            orders += select.choose(
-                demand[at : at + _BATCH], PERIOD, seconds=left, workers=self.workers
-            )
+        share = self._seconds * min(1, _BATCH / max(1, len(demand)))
+        batches = (demand[at : at + _BATCH] for at in range(0, len(demand), _BATCH))
+        for found in spread(
+            _chosen, batches, share, workers=self.workers, ray_address=self.ray_address
+        ):
+            orders += found
             if progress:
                 progress(len(orders), len(orders) / len(demand))
         return orders
+
+
+def _chosen(demand: NDArray[np.float64], seconds: float) -> list[Order]:
+    return select.choose(demand, PERIOD, seconds=seconds)

@@ -44,6 +44,7 @@ def create(
     family: str,
     *,
     workers: int = 1,
+    ray_address: str | None = None,
     effort: float = 1.0,
     options: Mapping[str, Any] | None = None,
 ) -> Forecaster:
@@ -52,6 +53,7 @@ def create(
     Args:
         family: One of `FAMILIES`.
         workers: Processes or threads that a family which can share its work may use.
+        ray_address: Ray cluster that work per series is spread over instead, as for `spread`.
         effort: Share of the usual epochs or rows that a family which learns over all series takes.
         options: What the family is to be like where not as usual, by name (`models.options`).
 
@@ -59,7 +61,8 @@ def create(
         ModelError: If there is no such family, or it has no such option.
     """
     model: Forecaster = with_options(class_of(family), options or {})
-    for option, value in (("workers", workers), ("effort", effort)):
+    given = {"workers": workers, "ray_address": ray_address, "effort": effort}
+    for option, value in given.items():
         if hasattr(model, option):
             setattr(model, option, value)
     return model

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import forecast_platform
 
-HEAVY = ("torch", "mlflow", "great_expectations", "statsmodels", "pandas", "sklearn")
+HEAVY = ("torch", "mlflow", "great_expectations", "statsmodels", "pandas", "sklearn", "ray")
 LATER = ("polars", "numpy", "deltalake", "duckdb", "pyarrow")
 """Quicker to import, and not needed before a run."""
 _PROGRAM = """

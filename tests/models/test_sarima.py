@@ -93,13 +93,11 @@ def test_an_update_by_filter_is_a_new_estimate_with_the_same_parameters() -> Non
     assert updated[0, 300:] == pytest.approx(start.forecast(28), abs=1e-4)
 
 
-def test_a_series_is_estimated_alike_in_any_batch_and_on_any_number_of_threads() -> None:
+def test_a_series_is_estimated_alike_in_any_batch() -> None:
     values = demand(12, 200, seed=7)
     values[3, 20:30] = np.nan
     together = estimate(values, WEEKLY)
     assert together.coefficients.tobytes() == estimate(values, WEEKLY).coefficients.tobytes()
-    threads = estimate(values, WEEKLY, workers=3)
-    assert together.coefficients.tobytes() == threads.coefficients.tobytes()
     for row in (0, 3, 11):
         alone = estimate(values[[row]], WEEKLY)
         assert alone.coefficients.tobytes() == together.coefficients[[row]].tobytes()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,7 +31,6 @@ def estimate(
     tolerance: float = TOLERANCE,
     modes: int = MODES,
     method: Method = "ml",
-    workers: int = 1,
     device: str | None = None,
 ) -> Estimates:
     """Maximise the likelihood of every series.
@@ -48,7 +44,6 @@ def estimate(
         modes: Other modes of nearly cancelling roots to climb; 0 to trust the first.
         method: "ml" for the exact Gaussian likelihood; "css" for the conditional sum of squares,
             rougher and quicker, which holds for series without gaps only: others get "ml".
-        workers: Threads.
         device: A torch device to work on, all series together, say "cuda"; the compiled kernels on
             the processor if None.
     """
@@ -63,15 +58,10 @@ def estimate(
     n, k = len(values), regressors.shape[1]
     free, coefficients = np.zeros((2, n, order.n_coefficients))
     slopes, figures = np.zeros((n, k)), np.full((n, 4), np.nan)
-    starts = order.starts
-
-    def run(rows: slice) -> None:
-        estimation.estimated(
-            values[rows], _of(regressors, rows), order.array, starts, iterations, tolerance, modes,
-            method == "css", free[rows], coefficients[rows], slopes[rows], figures[rows],
-        )  # fmt: skip
-
-    spread_over(run, n, workers)
+    estimation.estimated(
+        values, regressors, order.array, order.starts, iterations, tolerance, modes,
+        method == "css", free, coefficients, slopes, figures,
+    )  # fmt: skip
     return Estimates(coefficients, slopes, *figures.T)
 
 
@@ -119,17 +109,3 @@ def psi_weights(order: Order, coefficients: Doubles, horizon: int) -> Doubles:
     out = np.empty((len(coefficients), horizon))
     filtering.impulse_weights(order.array, np.ascontiguousarray(coefficients), out)
     return out
-
-
-def spread_over(run: Callable[[slice], None], n: int, workers: int) -> None:
-    """Call `run` on slices of n rows, in threads where there are several workers."""
-    if workers == 1 or n < 2 * workers:
-        run(slice(0, n))
-        return
-    step = -(-n // (4 * workers))
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(run, (slice(at, at + step) for at in range(0, n, step))))
-
-
-def _of(regressors: Doubles, rows: slice) -> Doubles:
-    return regressors[rows] if len(regressors) > 1 else regressors

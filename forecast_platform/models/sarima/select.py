@@ -96,7 +96,6 @@ def choose(
     *,
     rounds: int = ROUNDS,
     seconds: float = np.inf,
-    workers: int = 1,
 ) -> list[Order]:
     """The order of each series.
 
@@ -105,7 +104,6 @@ def choose(
         period: Days of a season.
         rounds: Steps at most.
         seconds: No further step after so long; results then depend on the machine's speed.
-        workers: Threads.
     """
     started = time.perf_counter()
     best: list[Order] = []
@@ -122,9 +120,8 @@ def choose(
         for order in sorted(wanted):
             rows = np.array(wanted[order])
             found = estimate(
-                values[rows], order, iterations=_ITERATIONS, tolerance=_TOLERANCE, modes=0,
-                workers=workers,
-            ).aicc  # fmt: skip
+                values[rows], order, iterations=_ITERATIONS, tolerance=_TOLERANCE, modes=0
+            ).aicc
             for row, criterion in zip(rows.tolist(), found.tolist(), strict=True):
                 seen[row].add(order)
                 if criterion < least[row]:

@@ -7,7 +7,7 @@ is two years long, after a quarter in which the opening stock is forgotten.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,10 @@ from scipy.special import ndtr
 
 from forecast_platform.contracts import QUANTILES
 from forecast_platform.contracts.choice import POLICIES
+from forecast_platform.executing import spread
 from forecast_platform.replenishment.choice.paths import draw_weeks, whole_weeks
 from forecast_platform.replenishment.choice.rules import Basis, Levels, levels_of
+from forecast_platform.replenishment.compiled import at_most
 from forecast_platform.replenishment.policy import whole_packs
 from forecast_platform.replenishment.simulation.demand import draw_lead_times
 from forecast_platform.replenishment.simulation.policy import Opening, Policy, Supply
@@ -56,6 +58,13 @@ class Case:
     first_review: IntArray
     terms: dict[str, FloatArray]
 
+    def take(self, rows: slice) -> Case:
+        """Some of the SKUs."""
+        terms = {name: values[rows] for name, values in self.terms.items()}
+        return Case(
+            self.ids[rows], self.demand[rows], self.lead_time[rows], self.first_review[rows], terms
+        )
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -79,40 +88,51 @@ class Figures:
     reorder_point: FloatArray
     order_up_to: FloatArray
 
+    @classmethod
+    def joined(cls, parts: Sequence[Figures]) -> Figures:
+        """The figures of SKUs in a row."""
+        names = [f.name for f in fields(cls) if f.name != "parts"]
+        arrays = {n: np.concatenate([getattr(part, n) for part in parts], axis=1) for n in names}
+        costs = {n: np.concatenate([p.parts[n] for p in parts], axis=1) for n in parts[0].parts}
+        return cls(**arrays, parts=costs)
+
     @property
     def cost(self) -> Estimate:
         """(K, N)."""
         return Estimate.of(self.cost_paths)
 
 
-def evaluate(case: Case, seed: int) -> Figures:
+def evaluate(case: Case, seed: int, ray_address: str | None = None) -> Figures:
     """Simulate all of `POLICIES`.
 
     Args:
         case: N SKUs.
         seed: Seed of demand and lead times.
+        ray_address: Ray cluster that simulates instead of this machine, as for `spread`.
     """
-    count, kinds = len(case.ids), len(POLICIES)
-    shape = (kinds, count)
+    starts = range(0, len(case.ids), _SKUS_AT_ONCE)
+    blocks = (case.take(slice(start, start + _SKUS_AT_ONCE)) for start in starts)
+    work = _evaluated_on_one_core if ray_address else _evaluated
+    return Figures.joined(list(spread(work, blocks, seed, ray_address=ray_address)))
+
+
+def _evaluated_on_one_core(case: Case, seed: int) -> Figures:
+    with at_most(1):
+        return _evaluated(case, seed)
+
+
+def _evaluated(case: Case, seed: int) -> Figures:
+    ids, lead = case.ids, case.lead_time
+    shape = (len(POLICIES), len(ids))
     figures = Figures(
         np.empty((*shape, _PATHS)),
         {part: np.empty(shape) for part in ("holding", "ordering", "shortage")},
         *(np.empty(shape) for _ in range(5)),
     )
-    for start in range(0, count, _SKUS_AT_ONCE):
-        rows = slice(start, min(start + _SKUS_AT_ONCE, count))
-        _evaluate(case, rows, seed, figures)
-    return figures
-
-
-def _evaluate(case: Case, rows: slice, seed: int, figures: Figures) -> None:
-    """Fill the figures of some SKUs."""
-    ids, lead = case.ids[rows], case.lead_time[rows]
-    demand, first_week = whole_weeks(case.demand[rows])
+    demand, first_week = whole_weeks(case.demand)
     weeks = _WARM_UP_WEEKS + _COUNTED_WEEKS
     paths = draw_weeks(demand, first_week, weeks, _PATHS, seed, ids)
-    terms = {name: values[rows] for name, values in case.terms.items()}
-    basis = _basis(paths, case.first_review[rows], terms)
+    basis = _basis(paths, case.first_review, case.terms)
     chances = _lead_time_chances(lead, basis.lead_time_std)
     supply = Supply(
         # Of one path: a SKU's lead times are common to all of its paths, which is quicker.
@@ -126,23 +146,24 @@ def _evaluate(case: Case, rows: slice, seed: int, figures: Figures) -> None:
     for at, name in enumerate(POLICIES):
         levels = levels_of(np.full(len(ids), name), basis)
         found = simulate(
-            paths, as_simulated(levels, basis, case.first_review[rows], whole), supply,
+            paths, as_simulated(levels, basis, case.first_review, whole), supply,
             Opening(whole_packs(levels.order_up_to, np.zeros_like(basis.pack), basis.pack)),
             warm_up=7 * _WARM_UP_WEEKS,
         )  # fmt: skip
         parts = found.cost_paths(rates)
         parts = {"holding": parts["holding"], "ordering": parts["ordering"],
                  "shortage": parts["stockout"]}  # fmt: skip
-        figures.cost_paths[at, rows] = sum(parts.values())
+        figures.cost_paths[at] = sum(parts.values())
         for part, values in parts.items():
-            figures.parts[part][at, rows] = values.mean(axis=1)
+            figures.parts[part][at] = values.mean(axis=1)
         service = found.cycle_service_level()
-        figures.service[at, rows], figures.service_error[at, rows] = (
+        figures.service[at], figures.service_error[at] = (
             service.mean, service.standard_error,
         )  # fmt: skip
-        figures.fill_rate[at, rows] = found.fill_rate().mean
-        figures.reorder_point[at, rows] = levels.reorder_point
-        figures.order_up_to[at, rows] = levels.order_up_to
+        figures.fill_rate[at] = found.fill_rate().mean
+        figures.reorder_point[at] = levels.reorder_point
+        figures.order_up_to[at] = levels.order_up_to
+    return figures
 
 
 def as_simulated(levels: Levels, basis: Basis, first_review: IntArray, whole: bool) -> Policy:

@@ -45,6 +45,7 @@ def policy_choice(
     earlier: pl.DataFrame,
     parameters: PlanParameters,
     seed: int,
+    ray_address: str | None = None,
 ) -> pl.DataFrame:
     """Choose the policy of every SKU on offer in the week up to a cutoff.
 
@@ -59,6 +60,7 @@ def policy_choice(
         earlier: Rows of `POLICY_CHOICE`; the newest before the cutoff say what orders now.
         parameters: Targets, cost rates and terms where none are known.
         seed: Seed of demand and lead times.
+        ray_address: Ray cluster that simulates instead of this machine, as for `spread`.
 
     Returns:
         Rows of `POLICY_CHOICE`, sorted by its key. SKUs with too little history take the choice of
@@ -82,7 +84,8 @@ def policy_choice(
     skus = lines.filter(own)
     if skus.is_empty():
         return _table(cutoff, _without_figures(lines, {}))
-    figures = evaluate(_case(skus, demand[own.to_numpy()], cutoff, parameters), seed)
+    case = _case(skus, demand[own.to_numpy()], cutoff, parameters)
+    figures = evaluate(case, seed, ray_address)
     choice = choose(figures, skus["service_level"].to_numpy(), _incumbents(skus, before))
     winners = _class_winners(skus, figures, before)
     return _table(
