@@ -34,6 +34,10 @@ class ModelError(PlatformError):
     """A model is missing, unfitted or was asked for something it cannot do."""
 
 
+class StorageError(PlatformError):
+    """Object storage does not answer, refuses, or was lost to another writer."""
+
+
 class HomeVersionError(PlatformError):
     """The home folder was made by another version of the platform."""
 

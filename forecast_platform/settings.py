@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import tomllib
 from functools import lru_cache
 from pathlib import Path
@@ -26,8 +27,10 @@ from pydantic_settings import (
 )
 
 from forecast_platform.errors import ConfigurationError
+from forecast_platform.storage import Place, Storage
 
 _PREFIX = "FORECAST_PLATFORM_"
+_SECRET = (("database_url",), ("storage_options",))
 _NOT_IN_ADDRESSES = "[]\\^|%?#"
 
 
@@ -128,6 +131,12 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="Postgres for Dagster and MLflow: postgresql://user:password@host/name."
     )
+    storage_url: str | None = Field(
+        None, description="Object storage of landing, lake and models: s3://bucket/prefix."
+    )
+    storage_options: dict[str, SecretStr] = Field(
+        {}, description="How to reach it: keys, endpoint; else taken from AWS_* and the like."
+    )
     sources_file: Path | None = Field(
         None, description="File that names databases and web services; else <home>/sources.yaml."
     )
@@ -149,6 +158,17 @@ class Settings(BaseSettings):
         if value and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("should start with postgresql://")
         return value
+
+    @field_validator("storage_url")
+    @classmethod
+    def _is_storage(cls, value: str | None) -> str | None:
+        # Other signs are written differently by each of the libraries that read there.
+        if value and not re.fullmatch(r"(s3|gs|az)://[\w.-]+(/[\w.=-]+)*/?", value, re.ASCII):
+            raise ValueError(
+                "should be s3://bucket/prefix, gs://bucket/prefix or az://container/prefix, of "
+                "letters, digits and . _ - ="
+            )
+        return value and value.rstrip("/")
 
     @field_validator("models")
     @classmethod
@@ -192,9 +212,21 @@ class Settings(BaseSettings):
         return dt.timedelta(days=self.retention_days)
 
     @property
-    def landing(self) -> Path:
+    def storage(self) -> Storage | None:
+        """The object storage, None where all lies in the home folder."""
+        if self.storage_url is None:
+            return None
+        options = {k: v.get_secret_value() for k, v in self.storage_options.items()}
+        return Storage(self.storage_url, options)
+
+    def stored(self, name: str) -> Place:
+        """A folder or file that all machines share: in object storage, else in the home folder."""
+        return self.storage / name if self.storage else self.home / name
+
+    @property
+    def landing(self) -> Place:
         """Folder into which files are landed, one sub-folder per table."""
-        return self.home / "landing"
+        return self.stored("landing")
 
     @property
     def sources_path(self) -> Path:
@@ -202,9 +234,9 @@ class Settings(BaseSettings):
         return self.sources_file or self.home / "sources.yaml"
 
     @property
-    def lake(self) -> Path:
+    def lake(self) -> Place:
         """Folder of the Delta tables."""
-        return self.home / "lake"
+        return self.stored("lake")
 
     @property
     def dagster_home(self) -> Path:
@@ -250,7 +282,7 @@ def settings() -> Settings:
 
 
 def _shown(location: tuple[int | str, ...], value: object) -> str:
-    return "a secret" if location[:1] == ("database_url",) else repr(value)
+    return "a secret" if location[:1] in _SECRET else repr(value)
 
 
 def save_settings(home: Path, values: dict[str, Any]) -> None:
