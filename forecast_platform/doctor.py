@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +16,7 @@ from forecast_platform.databases import masked_address, server_version
 from forecast_platform.errors import PlatformError
 from forecast_platform.home import Home
 from forecast_platform.settings import Settings
+from forecast_platform.tracking.artifacts import artifacts_address
 
 _PACKAGES = (
     "dagster", "dagster-postgres", "deltalake", "duckdb", "great-expectations", "mlflow", "pandas",
@@ -37,6 +39,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("installation", _installation),
         ("device", _device),
         ("home", lambda: _home(settings)),
+        ("storage", lambda: _storage(settings)),
         ("databases", lambda: _databases(settings)),
         ("landing", lambda: _landing(settings)),
         ("lake", lambda: _lake(settings)),
@@ -76,6 +79,27 @@ def _home(settings: Settings) -> Iterator[Finding]:
         "disk", free > _LEAST_FREE_BYTES,
         f"{free / 1e9:.1f} GB free at {settings.home}; at least 2 GB should be",
     )  # fmt: skip
+
+
+def _storage(settings: Settings) -> Iterator[Finding]:
+    """Whether it can be written to, and refuses the second of two writers."""
+    if settings.storage is None:
+        return
+    probe = settings.storage / f"doctor/{uuid.uuid4().hex}"
+    yield Finding("artifacts", True, artifacts_address(settings.storage))
+    is_new, is_refused = probe.put_if(b"first", None), probe.put_if(b"second", None) is None
+    probe.unlink()
+    if not (is_new and is_refused):
+        told = "takes no conditional puts, so writers would lose rows: use another storage"
+        yield Finding("storage", False, f"{settings.storage.url} {told}")
+        return
+    yield Finding("storage", True, f"{settings.storage.url} can be written to")
+    if settings.database_url is None:
+        yield Finding(
+            "records", True,
+            "SQLite in this home, so for this machine alone: set database_url before another "
+            "machine uses the same storage",
+        )  # fmt: skip
 
 
 def _databases(settings: Settings) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,7 @@ Span = tuple[dt.date, dt.date]
 """First and last of consecutive days."""
 
 _ATTEMPTS = 12
+_thread = threading.local()
 _MARK = "forecast_platform"
 _LATEST = 50
 """Commits looked through for our own after a conflict: more than others make meanwhile."""
@@ -41,6 +43,8 @@ _CONFIGURATION = {
 
 def exists(path: Place) -> bool:
     """Whether a Delta table lies at `path`."""
+    if isinstance(path, StorePath) and path in _open_tables():
+        return True
     # A log folder alone is a creation that was broken off, or is going on.
     with _asking(path):
         return DeltaTable.is_deltatable(str(path), _options(path))
@@ -55,8 +59,23 @@ def tables_under(root: Place) -> list[str]:
 
 def opened(path: Place) -> DeltaTable:
     """The newest version of the table at `path`."""
+    if not isinstance(path, StorePath):
+        return DeltaTable(str(path))
+    known = _open_tables()
     with _asking(path):
-        return DeltaTable(str(path), storage_options=_options(path))
+        if path in known:
+            known[path].update_incremental()
+        else:
+            known[path] = DeltaTable(str(path), storage_options=_options(path))
+    return known[path]
+
+
+def _open_tables() -> dict[StorePath, DeltaTable]:
+    """This thread's tables in object storage: opening one anew asks for its whole log again."""
+    if not hasattr(_thread, "tables"):
+        _thread.tables = {}
+    tables: dict[StorePath, DeltaTable] = _thread.tables
+    return tables
 
 
 def newest_commit(path: Place, known: str = "") -> str:
@@ -95,10 +114,11 @@ def create(path: Place, frame: pl.DataFrame, partition_by: list[str], descriptio
 
 def append(path: Place, frame: pl.DataFrame) -> None:
     """Append `frame`, creating the table if needed."""
+    is_stored = isinstance(path, StorePath)
     _commit(path, lambda mark: write_deltalake(
-        str(path), frame.to_arrow(), mode="append", configuration=_CONFIGURATION,
-        writer_properties=_properties(frame), storage_options=_options(path),
-        commit_properties=mark,
+        opened(path) if is_stored and exists(path) else str(path), frame.to_arrow(), mode="append",
+        configuration=_CONFIGURATION, writer_properties=_properties(frame),
+        storage_options=_options(path), commit_properties=mark,
     ))  # fmt: skip
 
 
@@ -223,8 +243,11 @@ def _asking(path: Place) -> Iterator[None]:
     try:
         yield
     except (CommitFailedError, TableNotFoundError):
+        if isinstance(path, StorePath):
+            _open_tables().pop(path, None)
         raise
     except (DeltaError, OSError) as error:
         if isinstance(path, StorePath):
+            _open_tables().pop(path, None)
             raise path.storage.refused(error, f"failed at the table {path.name}") from None
         raise

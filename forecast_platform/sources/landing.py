@@ -10,11 +10,9 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import polars as pl
-from filelock import FileLock
 
 from forecast_platform.contracts import LANDED, Table, landed_table, raw
 from forecast_platform.contracts.derived import UNREADABLE_ROWS
@@ -26,12 +24,13 @@ from forecast_platform.sources.files import (
     LandedFile,
     RefusedFileError,
     UnsettledFileError,
-    checksum_of,
     list_landed,
 )
 from forecast_platform.sources.mapping import MAPPING_FILE, Mapping, load_mapping
 from forecast_platform.sources.reader import RawFile, read_file
 from forecast_platform.sources.register import Register
+from forecast_platform.sources.seen import Seen
+from forecast_platform.storage import Place, children, lock
 
 Progress = Callable[[str, str], None]
 """Called with table and file name before each file is read."""
@@ -114,10 +113,10 @@ def land(
     report = LandingReport(problems=_strangers(settings.landing))
     settings.home.mkdir(parents=True, exist_ok=True)
     # The register is one table for all landed tables: two landings at once would lose entries.
-    with FileLock(settings.home / "landing.lock"):
-        register = Register(lake)
+    with lock(settings.stored("landing.lock")):
+        register, seen = Register(lake), Seen(settings.landing)
         for table in wanted:
-            landing = _Landing(lake, register, table, span, progress)
+            landing = _Landing(lake, register, seen, table, span, progress)
             report.tables[table.name] = landing.report
             try:
                 mapping = load_mapping(settings.landing, table)
@@ -133,6 +132,7 @@ def land(
             limit -= landing.land(settled, mapping, limit)
             report.more |= landing.more
         register.save()
+        seen.save()
     return report
 
 
@@ -143,12 +143,14 @@ class _Landing:
         self,
         lake: Lake,
         register: Register,
+        seen: Seen,
         table: Table,
         span: tuple[dt.date, dt.date],
         progress: Progress | None,
     ) -> None:
         self._lake = lake
         self._register = register
+        self._seen = seen
         self._table = table
         self._span = span
         self._progress = progress
@@ -183,7 +185,7 @@ class _Landing:
         if entry is None or entry["size"] != file.size or file.name in self._misdated:
             return False
         try:
-            return bool(entry["checksum"] == checksum_of(file.path, mapping.fingerprint()))
+            return bool(entry["checksum"] == self._seen.checksum(file, mapping.fingerprint()))
         except (RefusedFileError, UnsettledFileError):
             return False
 
@@ -281,14 +283,12 @@ def _facts(
 _NO_ROWS = {"rows": 0, "unreadable_rows": 0, "first_day": None, "last_day": None}
 
 
-def _strangers(landing: Path) -> list[str]:
+def _strangers(landing: Place) -> list[str]:
     """Say which things in the landing folder belong to no table."""
     known = {MAPPING_FILE, *(table.name for table in LANDED)}
-    if not landing.is_dir():
-        return []
     return [
         f"{path} belongs to no table and is not read: files go into one of the folders "
         f"{sorted(known - {MAPPING_FILE})} under {landing}."
-        for path in sorted(landing.iterdir())
+        for path in children(landing)
         if path.name not in known and not path.name.startswith(".")
     ]

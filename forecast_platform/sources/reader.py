@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
@@ -19,6 +18,7 @@ from forecast_platform.sources.dates import BROKEN_LINE, parse_day
 from forecast_platform.sources.files import Content, RefusedFileError, load
 from forecast_platform.sources.mapping import Mapping
 from forecast_platform.sources.text import Columns, columns_from_csv, columns_from_jsonl
+from forecast_platform.storage import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class RawFile:
     remark: str | None = None
 
 
-def read_file(path: Path, table: Table, mapping: Mapping, name: str) -> RawFile:
+def read_file(path: Place, table: Table, mapping: Mapping, name: str) -> RawFile:
     """Read one landed file.
 
     Args:
@@ -69,7 +69,7 @@ def read_file(path: Path, table: Table, mapping: Mapping, name: str) -> RawFile:
     return RawFile(frame, content.checksum, content.size, frame.height)
 
 
-def _columns(path: Path, content: Content, table: Table, mapping: Mapping) -> Columns:
+def _columns(path: Place, content: Content, table: Table, mapping: Mapping) -> Columns:
     name = path.name.lower()
     if name.endswith(".parquet"):
         return _columns_from_parquet(content.data)

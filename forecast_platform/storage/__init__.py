@@ -6,7 +6,7 @@ did; a `StorePath` lies under the setting `storage_url`.
 
 from forecast_platform.storage.locks import Lease, Lock, lock
 from forecast_platform.storage.models import fetched, published
-from forecast_platform.storage.paths import Place, Storage, StorePath, write_whole
+from forecast_platform.storage.paths import Place, Storage, StorePath, children, write_whole
 
 __all__ = [
     "Lease",
@@ -14,6 +14,7 @@ __all__ = [
     "Place",
     "Storage",
     "StorePath",
+    "children",
     "fetched",
     "lock",
     "published",

@@ -11,7 +11,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -265,6 +265,13 @@ Place: TypeAlias = Path | StorePath
 """A folder or file, on this machine's disk or in object storage."""
 
 
+def children(folder: Place) -> list[Place]:
+    """Files and folders right in a folder, sorted; none where it is not there."""
+    if isinstance(folder, StorePath):
+        return list(folder.iterdir())
+    return [*sorted(folder.iterdir())] if folder.is_dir() else []
+
+
 def write_whole(path: Place, content: bytes) -> None:
     """Write a file so that a reader sees the old bytes or the new ones, never a part."""
     if isinstance(path, StorePath):
@@ -277,7 +284,8 @@ def write_whole(path: Place, content: bytes) -> None:
         unfinished.write_bytes(content)
         unfinished.replace(path)
     except OSError:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
         raise
 
 
