@@ -20,6 +20,7 @@ from forecast_platform.model_verbs import Day
 from forecast_platform.model_verbs import app as model_verbs
 from forecast_platform.servers import WORKSPACE, Addresses, Server, become, serve
 from forecast_platform.settings import home_folder, save_settings, settings
+from forecast_platform.storage import children
 from forecast_platform.terminal import console, fail, operator_of_home, watching
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def demo(
     _empty_home()
     with watching("demo") as watch:
         watch("making a shop", None)
-        report = make_demo(home_folder() / "landing", items=items, locations=locations, days=days,
+        report = make_demo(settings().landing, items=items, locations=locations, days=days,
                            progress=watch)  # fmt: skip
         # The shop stays open for four weeks, so that a person can land days of their own.
         open_until = report.last_day + dt.timedelta(days=28)
@@ -90,7 +91,7 @@ def import_(
     }[source]
     _empty_home()
     with watching(f"import {source}") as watch:
-        report = load(path, home_folder() / "landing", watch)
+        report = load(path, settings().landing, watch)
     save_settings(home_folder(), report.settings)
     for table, rows in report.rows.items():
         console.print(f"  {table:<16}{rows:>12,} rows")
@@ -227,9 +228,9 @@ def _export(
 
 
 def _empty_home() -> None:
-    landing = home_folder() / "landing"
-    if any(landing.glob("*/*")):
+    landing = settings().landing
+    if any(children(folder) for folder in children(landing)):
         raise ConfigurationError(
-            f"{landing} already holds files of another shop: set FORECAST_PLATFORM_HOME to an "
-            "empty folder, or move this one away."
+            f"{landing} already holds files of another shop: set FORECAST_PLATFORM_HOME (or "
+            "storage_url) to an empty folder, or move this one away."
         )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import uuid
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from forecast_platform.executing import nodes
 from forecast_platform.home import Home
 from forecast_platform.settings import Settings
+from forecast_platform.tracking.artifacts import artifacts_address
 from forecast_platform.watching.findings import Finding, databases, home_looks, look, sources
 
 _PACKAGES = (
@@ -29,6 +31,7 @@ def examine(settings: Settings) -> list[Finding]:
             "device": _device,
             "Ray cluster": lambda: _cluster(settings),
             **home_looks(home),
+            "storage": lambda: _storage(settings),
             "databases": lambda: databases(settings, whole=True),
             "sources": lambda: sources(settings),
             "records": lambda: recorded(settings),
@@ -61,3 +64,24 @@ def _cluster(settings: Settings) -> Iterator[Finding]:
         cores = [cores for _, cores in nodes(settings.ray_address)]
         told = f"{len(cores)} nodes, {sum(cores)} cores at {settings.ray_address}"
         yield Finding("Ray cluster", True, told)
+
+
+def _storage(settings: Settings) -> Iterator[Finding]:
+    """Whether it can be written to, and refuses the second of two writers."""
+    if settings.storage is None:
+        return
+    probe = settings.storage / f"doctor/{uuid.uuid4().hex}"
+    yield Finding("artifacts", True, artifacts_address(settings.storage))
+    is_new, is_refused = probe.put_if(b"first", None), probe.put_if(b"second", None) is None
+    probe.unlink()
+    if not (is_new and is_refused):
+        told = "takes no conditional puts, so writers would lose rows"
+        yield Finding("storage", False, f"{settings.storage.url} {told}", "use another storage")
+        return
+    yield Finding("storage", True, f"{settings.storage.url} can be written to")
+    if settings.database_url is None:
+        yield Finding(
+            "records", True,
+            "SQLite in this home, so for this machine alone: set database_url before another "
+            "machine uses the same storage",
+        )  # fmt: skip

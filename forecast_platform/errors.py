@@ -38,6 +38,10 @@ class ClusterError(PlatformError):
     """The cluster that work is spread over cannot be reached, differs, or loses work."""
 
 
+class StorageError(PlatformError):
+    """Object storage does not answer, refuses, or was lost to another writer."""
+
+
 class HomeVersionError(PlatformError):
     """The home folder was made by another version of the platform."""
 

@@ -111,7 +111,7 @@ def _forecasters(
             until = first + refit_days * ONE_DAY
         else:
             champion = champion_for(trained, first)
-            forecaster = load_forecaster(home.settings.home / champion.folder)
+            forecaster = load_forecaster(home.model(champion.folder))
             until = champion.cutoff + (refit_days + 1) * ONE_DAY
         later = versions.filter(pl.col("cutoff") > first)["cutoff"].to_list()
         end = min([until, *later])

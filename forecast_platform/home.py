@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from pathlib import Path
 
 import polars as pl
 
@@ -31,6 +32,7 @@ from forecast_platform.replenishment import PlanParameters
 from forecast_platform.retraining import outdated_cutoff
 from forecast_platform.settings import Settings
 from forecast_platform.sql.project import SqlProject
+from forecast_platform.storage import fetched, published
 from forecast_platform.tracking import Tracker
 
 
@@ -53,7 +55,8 @@ class Home:
     @cached_property
     def tracker(self) -> Tracker:
         """Where trainings are recorded."""
-        return Tracker(self.settings.mlflow_home, mlflow_address(self.settings))
+        settings = self.settings
+        return Tracker(settings.mlflow_home, mlflow_address(settings), settings.storage)
 
     @cached_property
     def sql(self) -> SqlProject:
@@ -124,6 +127,19 @@ class Home:
         made = [node for node in (*self.nodes, trained) if node.table in launch.tables]
         inputs = {node.table: sorted(state.inputs(node, days).values()) for node in made}
         return sha256(json.dumps([str(launch), inputs]).encode()).hexdigest()[:32]
+
+    def model(self, name: str | Path) -> Path:
+        """Folder of a saved model; where models lie in object storage, a copy brought up to date.
+
+        Args:
+            name: Its folder under the home folder, as in `model_versions.artifact`.
+        """
+        return fetched(self.settings.home / name, self.settings.stored(str(name)))
+
+    def keep_model(self, folder: Path) -> None:
+        """Put a model that was saved under the home folder where other machines find it."""
+        name = folder.relative_to(self.settings.home).as_posix()
+        published(folder, self.settings.stored(name))
 
     def read(
         self, table: str, first: dt.date | None = None, last: dt.date | None = None

@@ -60,7 +60,7 @@ def issue(
     for done, (origin, revision) in enumerate(revisions.items()):
         champion = champion_for(versions, origin)
         if champion not in loaded:
-            forecaster = load(settings.home / champion.folder)
+            forecaster = load(home.model(champion.folder))
             loaded[champion] = Issuer(
                 forecaster, champion, settings.horizon_days, settings.sample_paths, settings.seed
             )
@@ -101,7 +101,7 @@ def forecast_drivers(
     if issued.is_empty():
         return pl.DataFrame(), "The model was trained again since; its forecast is not explained."
     try:
-        forecaster = load(home.settings.home / issued["artifact"][0])
+        forecaster = load(home.model(issued["artifact"][0]))
     except ModelError as error:
         return pl.DataFrame(), str(error)
     frame, lacking = explained(forecaster, panel, origin, home.settings.horizon_days)

@@ -24,6 +24,7 @@ _PARTITION = "dagster/partition"
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 _MASK = "***"
 _SHORTEST = 4
+_NAMES_A_SECRET = re.compile("key|secret|token|password|sas", re.IGNORECASE)
 """Shorter secrets are none, and would mask words."""
 
 
@@ -132,7 +133,7 @@ def _of_run(meta: dict[str, Any]) -> dict[str, str | None]:
 def secrets(settings: Settings) -> Iterator[str]:
     """What must not be told: secret settings, the passwords in them, secrets of sources."""
     values = (getattr(settings, name) for name in type(settings).model_fields)
-    found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    found = [secret.get_secret_value() for value in values for secret in _held(value)]
     for value in [*found, *_secrets_of_sources(settings)]:
         yield value
         parts = urlsplit(value)
@@ -141,6 +142,14 @@ def secrets(settings: Settings) -> Iterator[str]:
         if parts.scheme.startswith("http") and len(parts.path) > _SHORTEST:
             # Who knows the path of a webhook can post to it.
             yield parts.path
+
+
+def _held(value: object) -> Iterable[SecretStr]:
+    if isinstance(value, dict):
+        # Of a storage's options, not those that are no secret, such as "true" or a region.
+        value = [one for name, one in value.items() if _NAMES_A_SECRET.search(name)]
+    several = value if isinstance(value, list) else [value]
+    return (one for one in several if isinstance(one, SecretStr))
 
 
 def _secrets_of_sources(settings: Settings) -> Iterator[str]:

@@ -8,6 +8,7 @@ Errors that left their band (`retrain_accuracy_band`) retrain at the newest cuto
 from __future__ import annotations
 
 import datetime as dt
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -15,10 +16,9 @@ import polars as pl
 from forecast_platform.contracts import tables
 from forecast_platform.graph import last_cutoff
 from forecast_platform.lake.days import ONE_DAY
+from forecast_platform.storage import Place, write_whole
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from forecast_platform.home import Home
 
 _SERIES = ("item_id", "location_id")
@@ -28,9 +28,9 @@ _COOLING_DAYS = 14
 
 def remember_units(home: Home, cutoff: dt.date) -> None:
     """Keep the units that the models of a cutoff were trained on, for `changed_share`."""
-    path = _remembered(home, cutoff)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _units(home, cutoff).write_parquet(path)
+    content = BytesIO()
+    _units(home, cutoff).write_parquet(content)
+    write_whole(_remembered(home, cutoff), content.getvalue())
 
 
 def changed_share(home: Home, cutoff: dt.date) -> float:
@@ -44,7 +44,7 @@ def changed_share(home: Home, cutoff: dt.date) -> float:
     path = _remembered(home, cutoff)
     if not path.exists():
         return 0.0
-    both = pl.read_parquet(path).join(
+    both = pl.read_parquet(BytesIO(path.read_bytes())).join(
         _units(home, cutoff), on=_SERIES, how="full", coalesce=True, suffix="_now"
     )
     then, now = (pl.col(name).fill_null(0.0) for name in ("units", "units_now"))
@@ -98,5 +98,5 @@ def _units(home: Home, cutoff: dt.date) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _remembered(home: Home, cutoff: dt.date) -> Path:
-    return home.settings.home / "models" / "_trained_on" / f"{cutoff}.parquet"
+def _remembered(home: Home, cutoff: dt.date) -> Place:
+    return home.settings.stored(f"models/_trained_on/{cutoff}.parquet")

@@ -22,6 +22,7 @@ from typing import NoReturn
 from forecast_platform.databases import mlflow_address
 from forecast_platform.errors import ConfigurationError
 from forecast_platform.settings import Settings
+from forecast_platform.tracking.artifacts import artifacts_environment
 
 WORKSPACE = Path(__file__).resolve().parents[1] / "workspace.yaml"
 _DEFINITIONS = "forecast_platform.definitions"
@@ -147,6 +148,7 @@ def _prepare(settings: Settings) -> None:
     os.environ |= {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_BACKEND_STORE_URI": mlflow_address(settings),
+        **artifacts_environment(settings.storage),
     }
 
 

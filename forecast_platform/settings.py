@@ -27,6 +27,7 @@ from pydantic_settings import (
 )
 
 from forecast_platform.errors import ConfigurationError
+from forecast_platform.storage import Place, Storage
 
 _PREFIX = "FORECAST_PLATFORM_"
 _KEY_CHARACTERS = 32
@@ -146,6 +147,12 @@ class Settings(BaseSettings):
     pseudonym_key: SecretStr | None = Field(
         None, description="Secret from which ids of people are made pseudonyms as they land."
     )
+    storage_url: str | None = Field(
+        None, description="Object storage of landing, lake and models: s3://bucket/prefix."
+    )
+    storage_options: dict[str, SecretStr] = Field(
+        {}, description="How to reach it: keys, endpoint; else taken from AWS_* and the like."
+    )
     sources_file: Path | None = Field(
         None, description="File that names databases and web services; else <home>/sources.yaml."
     )
@@ -177,6 +184,26 @@ class Settings(BaseSettings):
         if value and len(value.get_secret_value()) < _KEY_CHARACTERS:
             raise ValueError(f"should have at least {_KEY_CHARACTERS} characters")
         return value
+
+    @field_validator("webhook_url", "smtp_url")
+    @classmethod
+    def _is_address(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        known = _SCHEMES[info.field_name or ""]
+        address = value.get_secret_value() if value else ""
+        if value and not re.match(f"({'|'.join(map(re.escape, known))})://[^/]", address):
+            raise ValueError(f"should start with {'://, '.join(known)}://")
+        return value
+
+    @field_validator("storage_url")
+    @classmethod
+    def _is_storage(cls, value: str | None) -> str | None:
+        # Other signs are written differently by each of the libraries that read there.
+        if value and not re.fullmatch(r"(s3|gs|az)://[\w.-]+(/[\w.=-]+)*/?", value, re.ASCII):
+            raise ValueError(
+                "should be s3://bucket/prefix, gs://bucket/prefix or az://container/prefix, of "
+                "letters, digits and . _ - ="
+            )
+        return value and value.rstrip("/")
 
     @field_validator("models")
     @classmethod
@@ -220,9 +247,21 @@ class Settings(BaseSettings):
         return dt.timedelta(days=self.retention_days)
 
     @property
-    def landing(self) -> Path:
+    def storage(self) -> Storage | None:
+        """The object storage, None where all lies in the home folder."""
+        if self.storage_url is None:
+            return None
+        options = {k: v.get_secret_value() for k, v in self.storage_options.items()}
+        return Storage(self.storage_url, options)
+
+    def stored(self, name: str) -> Place:
+        """A folder or file that all machines share: in object storage, else in the home folder."""
+        return self.storage / name if self.storage else self.home / name
+
+    @property
+    def landing(self) -> Place:
         """Folder into which files are landed, one sub-folder per table."""
-        return self.home / "landing"
+        return self.stored("landing")
 
     @property
     def sources_path(self) -> Path:
@@ -230,9 +269,9 @@ class Settings(BaseSettings):
         return self.sources_file or self.home / "sources.yaml"
 
     @property
-    def lake(self) -> Path:
+    def lake(self) -> Place:
         """Folder of the Delta tables."""
-        return self.home / "lake"
+        return self.stored("lake")
 
     @property
     def dagster_home(self) -> Path:
@@ -278,20 +317,9 @@ def settings() -> Settings:
 
 
 def _shown(location: tuple[int | str, ...], value: object) -> str:
-    @field_validator("pseudonym_key")
-    @classmethod
-    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and len(value.get_secret_value()) < _KEY_CHARACTERS:
-            raise ValueError(f"should have at least {_KEY_CHARACTERS} characters")
-        return value
-
-    @field_validator("webhook_url", "smtp_url")
-    @classmethod
-    def _is_address(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        known = _SCHEMES[info.field_name or ""]
-        address = value.get_secret_value() if value else ""
-        if value and not re.match(f"({'|'.join(map(re.escape, known))})://[^/]", address):
-            raise ValueError(f"should start with {'://, '.join(known)}://")
+    field = Settings.model_fields.get(str(location[0])) if location else None
+    is_secret = field is not None and "SecretStr" in str(field.annotation)
+    return "a secret" if is_secret else repr(value)
 
 
 def save_settings(home: Path, values: dict[str, Any]) -> None:

@@ -93,7 +93,7 @@ def train_ensemble(home: Home, cutoff: dt.date) -> dict[str, float]:
     panel = training_panel(home, cutoff)
     known = _judged_by(home, panel)
     members = [family for family in home.settings.models if family != ENSEMBLE]
-    folders = {f: model_folder(home, f, cutoff) for f in members}
+    folders = {f: home.model(model_name(f, cutoff)) for f in members}
     if missing := [family for family, folder in folders.items() if not folder.exists()]:
         raise ModelError(
             f"The ensemble of {cutoff} needs the models of {', '.join(missing)}: train them with "
@@ -126,7 +126,7 @@ def crown(home: Home, cutoff: dt.date) -> tuple[pl.DataFrame, pl.DataFrame, byte
     folders = {
         family: folder
         for family in home.settings.models
-        if ((folder := model_folder(home, family, cutoff)) / RECORD).exists()
+        if ((folder := home.model(model_name(family, cutoff))) / RECORD).exists()
     }
     judged = [folder / SCORES for folder in folders.values() if (folder / SCORES).exists()]
     scores = pl.concat(pl.read_parquet(path) for path in judged) if judged else None
@@ -197,9 +197,9 @@ def backtest_home(
     return judgement, plot
 
 
-def model_folder(home: Home, family: str, cutoff: dt.date) -> Path:
-    """Where the model of a family and cutoff is kept."""
-    return home.settings.home / "models" / family / str(cutoff)
+def model_name(family: str, cutoff: dt.date) -> str:
+    """Where the model of a family and cutoff is kept, under the home folder."""
+    return f"models/{family}/{cutoff}"
 
 
 def _kept(home: Home, cutoff: dt.date) -> Path:
@@ -268,13 +268,14 @@ def _issued(kept: Mapping[str, Path], known: Known) -> Iterator[Forecast]:
 @contextmanager
 def _publishing(home: Home, family: str, cutoff: dt.date) -> Iterator[Path]:
     """A folder that takes the place of the model's once everything is in it."""
-    folder = model_folder(home, family, cutoff)
+    folder = home.settings.home / model_name(family, cutoff)
     part = folder.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     yield part
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
+    home.keep_model(folder)
 
 
 def _told(name: str, step: int, value: float) -> None:

@@ -14,7 +14,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 from filelock import FileLock, Timeout
@@ -28,6 +27,7 @@ from forecast_platform.errors import ConfigurationError
 from forecast_platform.settings import Settings
 from forecast_platform.sources.importers.base import LandingWriter
 from forecast_platform.sources.pseudonyms import key_of, protect, require_key
+from forecast_platform.storage import Place
 
 _ONE_DAY = dt.timedelta(days=1)
 
@@ -207,12 +207,12 @@ class _Feeding:
                 return
             path = self._path(self._file(day))
             if path.exists():
-                yield day, pl.read_parquet(path).clear()
+                yield day, pl.read_parquet(path.open("rb")).clear()
 
     def _file(self, day: dt.date) -> str:
         return f"{self.name}-{day}.parquet"
 
-    def _path(self, file: str) -> Path:
+    def _path(self, file: str) -> Place:
         return self.settings.landing / self.table / file
 
     def _write(self, done: Pulled, file: str, rows: pl.DataFrame) -> None:
@@ -227,8 +227,9 @@ class _Feeding:
         done.files += 1
 
 
-def _same(path: Path, rows: pl.DataFrame) -> bool:
+def _same(path: Place, rows: pl.DataFrame) -> bool:
     try:
-        return pl.read_parquet(path).equals(rows)
+        with path.open("rb") as file:
+            return pl.read_parquet(file).equals(rows)
     except (OSError, pl.exceptions.PolarsError):
         return False

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import threading
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from urllib.parse import quote
 
 import polars as pl
-from deltalake import ColumnProperties, DeltaTable, Schema, WriterProperties, write_deltalake
+from deltalake import (
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    Schema,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from forecast_platform.errors import LakeError
+from forecast_platform.storage import Place, StorePath
 
 Span = tuple[dt.date, dt.date]
 """First and last of consecutive days."""
 
 _ATTEMPTS = 12
+_thread = threading.local()
+_MARK = "forecast_platform"
+_LATEST = 50
+"""Commits looked through for our own after a conflict: more than others make meanwhile."""
+
 _CONFIGURATION = {
     "delta.logRetentionDuration": "interval 7 days",
     "delta.deletedFileRetentionDuration": "interval 1 days",
@@ -26,15 +41,55 @@ _CONFIGURATION = {
 }
 
 
-def exists(path: Path) -> bool:
+def exists(path: Place) -> bool:
     """Whether a Delta table lies at `path`."""
+    if isinstance(path, StorePath) and path in _open_tables():
+        return True
     # A log folder alone is a creation that was broken off, or is going on.
-    return DeltaTable.is_deltatable(str(path))
+    with _asking(path):
+        return DeltaTable.is_deltatable(str(path), _options(path))
 
 
-def newest_commit(path: Path) -> str:
-    """Name of the newest commit of the table at `path`; empty if there is no table."""
-    return max((file.name for file in (path / "_delta_log").glob("*.json")), default="")
+def tables_under(root: Place) -> list[str]:
+    """Names of the tables that lie in a folder."""
+    if isinstance(root, StorePath):
+        return [place.name for place in root.iterdir() if exists(place)]
+    return sorted(log.parent.name for log in root.glob("*/_delta_log"))
+
+
+def opened(path: Place) -> DeltaTable:
+    """The newest version of the table at `path`."""
+    if not isinstance(path, StorePath):
+        return DeltaTable(str(path))
+    known = _open_tables()
+    with _asking(path):
+        if path in known:
+            known[path].update_incremental()
+        else:
+            known[path] = DeltaTable(str(path), storage_options=_options(path))
+    return known[path]
+
+
+def _open_tables() -> dict[StorePath, DeltaTable]:
+    """This thread's tables in object storage: opening one anew asks for its whole log again."""
+    if not hasattr(_thread, "tables"):
+        _thread.tables = {}
+    tables: dict[StorePath, DeltaTable] = _thread.tables
+    return tables
+
+
+def newest_commit(path: Place, known: str = "") -> str:
+    """Name of the newest commit of the table at `path`; empty if there is no table.
+
+    Args:
+        path: Of the table.
+        known: A commit it has, if one is known: object storage then lists only later ones.
+    """
+    log = path / "_delta_log"
+    if isinstance(log, StorePath):
+        names = [entry.path.name for entry in log.walk(after=log / known if known else None)]
+        return max([known, *(name for name in names if name.endswith(".json"))])
+    return max((file.name for file in log.glob("*.json")), default="")
 
 
 def commit_after(commit: str) -> str:
@@ -43,32 +98,36 @@ def commit_after(commit: str) -> str:
     return f"{version:020}.json"
 
 
-def create(path: Path, frame: pl.DataFrame, partition_by: list[str], description: str) -> None:
+def create(path: Place, frame: pl.DataFrame, partition_by: list[str], description: str) -> None:
     """Create an empty table with the schema of `frame`, unless it is there."""
-    DeltaTable.create(
-        str(path),
-        schema=Schema.from_arrow(frame.to_arrow().schema),
-        mode="ignore",
-        partition_by=partition_by or None,
-        description=description,
-        configuration=_CONFIGURATION,
-    )
+    with _asking(path):
+        DeltaTable.create(
+            str(path),
+            schema=Schema.from_arrow(frame.to_arrow().schema),
+            mode="ignore",
+            partition_by=partition_by or None,
+            description=description,
+            configuration=_CONFIGURATION,
+            storage_options=_options(path),
+        )
 
 
-def append(path: Path, frame: pl.DataFrame) -> None:
+def append(path: Place, frame: pl.DataFrame) -> None:
     """Append `frame`, creating the table if needed."""
-    _commit(path, lambda: write_deltalake(
-        str(path), frame.to_arrow(), mode="append", configuration=_CONFIGURATION,
-        writer_properties=_properties(frame),
+    is_stored = isinstance(path, StorePath)
+    _commit(path, lambda mark: write_deltalake(
+        opened(path) if is_stored and exists(path) else str(path), frame.to_arrow(), mode="append",
+        configuration=_CONFIGURATION, writer_properties=_properties(frame),
+        storage_options=_options(path), commit_properties=mark,
     ))  # fmt: skip
 
 
-def overwrite(path: Path, frame: pl.DataFrame, predicate: str | None) -> None:
+def overwrite(path: Place, frame: pl.DataFrame, predicate: str | None) -> None:
     """Replace the rows that meet `predicate` (all rows if None) by `frame`, in one commit."""
-    _commit(path, lambda: _overwrite(DeltaTable(str(path)), frame, predicate))
+    _commit(path, lambda mark: _overwrite(opened(path), frame, predicate, mark))
 
 
-def replace_days(path: Path, frame: pl.DataFrame, column: str, spans: Sequence[Span]) -> None:
+def replace_days(path: Place, frame: pl.DataFrame, column: str, spans: Sequence[Span]) -> None:
     """Replace the rows whose `column` lies in one of the spans by `frame`, in one commit.
 
     Where no file can hold such a row, none is rewritten: rows of a new day are only added.
@@ -77,25 +136,28 @@ def replace_days(path: Path, frame: pl.DataFrame, column: str, spans: Sequence[S
         f"({column} >= '{first}' AND {column} <= '{last}')" for first, last in spans
     )
 
-    def write() -> None:
-        table = DeltaTable(str(path))
+    def write(mark: CommitProperties | None) -> None:
+        table = opened(path)
         if _may_hold(table, column, spans):
-            _overwrite(table, frame, predicate)
+            _overwrite(table, frame, predicate, mark)
         elif not frame.is_empty():
             write_deltalake(
-                table, frame.to_arrow(), mode="append", writer_properties=_properties(frame)
-            )
+                table, frame.to_arrow(), mode="append", writer_properties=_properties(frame),
+                commit_properties=mark,
+            )  # fmt: skip
 
     _commit(path, write)
 
 
-def _overwrite(table: DeltaTable, frame: pl.DataFrame, predicate: str | None) -> None:
+def _overwrite(
+    table: DeltaTable, frame: pl.DataFrame, predicate: str | None, mark: CommitProperties | None
+) -> None:
     if frame.is_empty():
-        table.delete(predicate)
+        table.delete(predicate, commit_properties=mark)
     else:
         write_deltalake(
             table, frame.to_arrow(), mode="overwrite", predicate=predicate,
-            writer_properties=_properties(frame),
+            writer_properties=_properties(frame), commit_properties=mark,
         )  # fmt: skip
 
 
@@ -109,18 +171,21 @@ def _may_hold(table: DeltaTable, column: str, spans: Sequence[Span]) -> bool:
     return not files.select(pl.all_horizontal(beyond).fill_null(False).all()).item()
 
 
-def scan(path: Path) -> pl.LazyFrame:
+def scan(path: Place) -> pl.LazyFrame:
     """A snapshot of the newest version."""
+    if isinstance(path, StorePath):
+        return pl.scan_delta(opened(path), storage_options=path.storage.polars_options)
     # Deltalake percent-encodes the addresses of files, which polars' own reader takes for names.
     is_plain = quote(str(path)) == str(path)
     return pl.scan_delta(DeltaTable(str(path)), use_pyarrow=not is_plain)
 
 
-def compact(path: Path) -> None:
+def compact(path: Place) -> None:
     """Merge small files, then delete files no snapshot of the last day needs."""
-    table = DeltaTable(str(path))
-    table.optimize.compact()
-    table.vacuum(dry_run=False)
+    table = opened(path)
+    with _asking(path):
+        table.optimize.compact()
+        table.vacuum(dry_run=False)
 
 
 def _properties(frame: pl.DataFrame) -> WriterProperties:
@@ -130,11 +195,15 @@ def _properties(frame: pl.DataFrame) -> WriterProperties:
     return WriterProperties(compression="SNAPPY", column_properties=dict.fromkeys(numbers, plain))
 
 
-def _commit(path: Path, write: Callable[[], None]) -> None:
+def _commit(path: Place, write: Callable[[CommitProperties | None], None]) -> None:
+    mark = _mark(path)
     for attempt in range(_ATTEMPTS):
         try:
-            return write()
+            with _asking(path):
+                return write(mark)
         except CommitFailedError as error:
+            if mark and _holds_commit(path, mark):
+                return None
             if attempt == _ATTEMPTS - 1:
                 raise LakeError(
                     f"{path.name} is being written by others without pause; run again later."
@@ -145,3 +214,40 @@ def _commit(path: Path, write: Callable[[], None]) -> None:
         except (DeltaError, OSError) as error:
             raise LakeError(f"{path.name} could not be written: {error}") from error
     return None
+
+
+def _mark(path: Place) -> CommitProperties | None:
+    """What tells a commit from others, where it can be made and answered by an error all the same.
+
+    Object storage is asked again then, and refuses: the commit is there. Deltalake would take it
+    for another's and add the rows once more, so it is told to leave retries to `_commit`.
+    """
+    if not isinstance(path, StorePath):
+        return None
+    return CommitProperties(custom_metadata={_MARK: uuid.uuid4().hex}, max_commit_retries=0)
+
+
+def _holds_commit(path: Place, mark: CommitProperties) -> bool:
+    wanted = (mark.custom_metadata or {})[_MARK]
+    with _asking(path):
+        return any(one.get(_MARK) == wanted for one in opened(path).history(_LATEST))
+
+
+def _options(path: Place) -> dict[str, str] | None:
+    return path.storage.delta_options if isinstance(path, StorePath) else None
+
+
+@contextmanager
+def _asking(path: Place) -> Iterator[None]:
+    """Say in a sentence what object storage refused."""
+    try:
+        yield
+    except (CommitFailedError, TableNotFoundError):
+        if isinstance(path, StorePath):
+            _open_tables().pop(path, None)
+        raise
+    except (DeltaError, OSError) as error:
+        if isinstance(path, StorePath):
+            _open_tables().pop(path, None)
+            raise path.storage.refused(error, f"failed at the table {path.name}") from None
+        raise

@@ -11,11 +11,11 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import polars as pl
 
 from forecast_platform.lake import delta
+from forecast_platform.storage import Place
 
 WHOLE = dt.date(1, 1, 1)
 """The day under which a table without business days is recorded."""
@@ -35,7 +35,7 @@ SCHEMA = pl.Schema(
 class Ledger:
     """The publications of one lake, an append-only Delta table."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Place) -> None:
         self._path = root / "_ledger"
         self._read: tuple[str, pl.DataFrame] | None = None
 
@@ -55,7 +55,7 @@ class Ledger:
             for sequence, (table, days) in enumerate(entries, start=start)
         )
         delta.append(self._path, rows)
-        commit = delta.newest_commit(self._path)
+        commit = delta.newest_commit(self._path, self._read[0] if self._read else "")
         # One commit since the last reading is this one: nothing else needs to be read.
         if self._read is not None and commit == delta.commit_after(self._read[0]):
             self._read = (commit, _newest(pl.concat([self._read[1], rows])))
@@ -69,7 +69,7 @@ class Ledger:
     def current(self) -> pl.DataFrame:
         """The newest publication of every table and day; the same frame until one is added."""
         # Asked for before it is read: what is added meanwhile is read at the next call.
-        commit = delta.newest_commit(self._path)
+        commit = delta.newest_commit(self._path, self._read[0] if self._read else "")
         if self._read is None or self._read[0] != commit:
             self._read = (commit, _newest(self.history()))
         return self._read[1]

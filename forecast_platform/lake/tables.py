@@ -8,15 +8,11 @@ fingerprint, so the day counts as not done and is made again.
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import polars as pl
-from deltalake import DeltaTable
-from filelock import FileLock
 
 from forecast_platform.contracts import Table
 from forecast_platform.errors import HomeVersionError, LakeError
@@ -24,6 +20,7 @@ from forecast_platform.lake import delta
 from forecast_platform.lake.days import spans
 from forecast_platform.lake.ledger import WHOLE, Ledger
 from forecast_platform.lake.schema import MONTH, conform, month_of, polars_schema
+from forecast_platform.storage import Lease, Lock, Place, StorePath, lock, write_whole
 
 LAYOUT = 3
 """Version of the folder layout; raised when an older home can no longer be read."""
@@ -33,22 +30,22 @@ class Lake:
     """The Delta tables under one folder.
 
     Args:
-        root: Folder of the lake; made if it is not there.
+        root: Folder of the lake, on disk or in object storage; made if it is not there.
 
     Raises:
         HomeVersionError: If the folder was written by a version with another layout; later, if a
             table was written by one with other columns.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Place) -> None:
         self.root = root
         self.ledger = Ledger(root)
-        self._locks: dict[str, FileLock] = {}
+        self._locks: dict[str, Lock] = {}
         self._compared: set[str] = set()
         self._publication: _Publication | None = None
         _check_layout(root)
 
-    def path(self, table: Table) -> Path:
+    def path(self, table: Table) -> Place:
         """Folder of the Delta table."""
         return self.root / table.name
 
@@ -81,7 +78,7 @@ class Lake:
     def version(self, table: Table) -> int:
         """Delta version of the table, -1 if it was never written."""
         path = self.path(table)
-        return int(DeltaTable(str(path)).version()) if delta.exists(path) else -1
+        return int(delta.opened(path).version()) if delta.exists(path) else -1
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -95,6 +92,7 @@ class Lake:
             try:
                 yield
                 if self._publication.entries:
+                    self._confirm(*self._publication.tables)
                     self.ledger.append(self._publication.entries)
             finally:
                 self._publication = None
@@ -172,9 +170,9 @@ class Lake:
 
     def maintain(self) -> list[str]:
         """Compact and vacuum every table; returns their names."""
-        names = sorted(p.parent.name for p in self.root.glob("*/_delta_log"))
+        names = delta.tables_under(self.root)
         for name in names:
-            with FileLock(self.root / "_locks" / f"{name}.lock"):
+            with lock(self._lock_path(name)):
                 delta.compact(self.root / name)
         return names
 
@@ -209,22 +207,32 @@ class Lake:
 
     def _record(self, table: Table, entries: pl.DataFrame) -> None:
         if self._publication is None:
+            self._confirm(table.name)
             self.ledger.append([(table.name, entries)])
         else:
             self._publication.entries.append((table.name, entries))
 
     @contextmanager
     def _lock(self, table: Table) -> Iterator[None]:
-        folder = self.root / "_locks"
-        folder.mkdir(parents=True, exist_ok=True)
         # One object per table: it may be taken again by the thread that holds it.
-        lock = self._locks.setdefault(table.name, FileLock(folder / f"{table.name}.lock"))
+        if table.name not in self._locks:
+            self._locks.setdefault(table.name, lock(self._lock_path(table.name)))
+        held = self._locks[table.name]
         if self._publication is not None:
-            self._publication.locks.enter_context(lock)
+            self._publication.locks.enter_context(held)
             yield
         else:
-            with lock:
+            with held:
                 yield
+
+    def _lock_path(self, name: str) -> Place:
+        return self.root / "_locks" / f"{name}.lock"
+
+    def _confirm(self, *names: str) -> None:
+        """What the ledger is about to tell of is still ours: a lease can be lost, a file cannot."""
+        for name in names:
+            if isinstance(held := self._locks[name], Lease):
+                held.confirm()
 
 
 @dataclass(frozen=True)
@@ -234,22 +242,25 @@ class _Publication:
     locks: ExitStack
     entries: list[tuple[str, pl.DataFrame]] = field(default_factory=list)
 
+    @property
+    def tables(self) -> list[str]:
+        """Their names."""
+        return [name for name, _ in self.entries]
 
-def _check_layout(root: Path) -> None:
+
+def _check_layout(root: Place) -> None:
     marker = root / "_layout"
     try:
         root.mkdir(parents=True, exist_ok=True)
         # Looked for before the marker: another process writes the marker first, then tables.
-        has_tables = any(root.glob("*/_delta_log"))
+        has_tables = not isinstance(root, StorePath) and any(root.glob("*/_delta_log"))
         if not marker.exists():
             if has_tables:
                 raise HomeVersionError(
                     f"{root} was written before layouts had a version. Move it away and run "
                     "again: every table is rebuilt from the landing folder."
                 )
-            part = root / f"_layout.{os.getpid()}"
-            part.write_text(f"{LAYOUT}\n")
-            part.replace(marker)
+            write_whole(marker, f"{LAYOUT}\n".encode())
         found = marker.read_text().strip()
     except OSError as error:
         raise LakeError(f"The lake {root} cannot be used: {error}.") from error

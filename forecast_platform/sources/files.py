@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from forecast_platform.errors import LandingError
+from forecast_platform.storage import Place, StorePath
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".jsonl", ".jsonl.gz")
 LINE_LIMIT = 64 * 1024 * 1024
@@ -53,12 +54,14 @@ class LandedFile:
         name: Path relative to the table's folder, with forward slashes.
         size: Bytes.
         mtime: Last change, seconds since 1970.
+        etag: Name of this version; None on disk, where there is none.
     """
 
-    path: Path
+    path: Place
     name: str
     size: int
     mtime: float
+    etag: str | None = None
 
     def settled(self, now: float, settle_seconds: float) -> bool:
         """Whether nobody is writing the file any more; a clock that runs ahead does no harm."""
@@ -75,7 +78,7 @@ class Content:
     defect: str | None
 
 
-def list_landed(folder: Path, table: str, now: float, settle_seconds: float) -> list[LandedFile]:
+def list_landed(folder: Place, table: str, now: float, settle_seconds: float) -> list[LandedFile]:
     """The complete files of one table, by name; none where there is no folder.
 
     Args:
@@ -89,6 +92,8 @@ def list_landed(folder: Path, table: str, now: float, settle_seconds: float) -> 
     """
     root = folder / table
     files: list[LandedFile] = []
+    if isinstance(root, StorePath):
+        return sorted(_stored(root, now, settle_seconds), key=lambda file: file.name)
     try:
         if not root.exists():
             return []
@@ -106,7 +111,7 @@ def list_landed(folder: Path, table: str, now: float, settle_seconds: float) -> 
     return sorted(settled, key=lambda file: file.name)
 
 
-def checksum_of(path: Path, salt: bytes = b"") -> str:
+def checksum_of(path: Place, salt: bytes = b"") -> str:
     """SHA-256 of the file's bytes followed by `salt`, in hexadecimal.
 
     Raises:
@@ -121,7 +126,7 @@ def checksum_of(path: Path, salt: bytes = b"") -> str:
     return digest.hexdigest()
 
 
-def load(path: Path, salt: bytes = b"") -> Content:
+def load(path: Place, salt: bytes = b"") -> Content:
     """Read and unpack a file in one pass, so that the checksum is that of what was read.
 
     Raises:
@@ -176,12 +181,12 @@ def _text(source: _Hashing | gzip.GzipFile) -> tuple[bytes, str | None]:
 
 
 @contextmanager
-def _unchanged(path: Path) -> Iterator[None]:
+def _unchanged(path: Place) -> Iterator[None]:
     """Turn what can happen to a file while it is read into errors that tell what to do."""
     try:
-        before = path.stat()
+        before = _state(path)
         yield
-        after = path.stat()
+        after = _state(path)
     except FileNotFoundError as error:
         raise UnsettledFileError(f"{path.name} disappeared while it was read.") from error
     except OSError as error:
@@ -191,8 +196,26 @@ def _unchanged(path: Path) -> Iterator[None]:
             checksum="",
             size=0,
         ) from error
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+    if before != after:
         raise UnsettledFileError(f"{path.name} changed while it was read.")
+
+
+def _state(path: Place) -> tuple[int, int] | None:
+    """What changes with a file; nothing for an object, whose bytes come from one version."""
+    if isinstance(path, StorePath):
+        return None
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _stored(root: StorePath, now: float, settle_seconds: float) -> Iterator[LandedFile]:
+    for entry in root.walk():
+        name = entry.path.relative_to(root)
+        *folders, last = name.split("/")
+        if _is_table(last) and not any(folder.startswith(".") for folder in folders):
+            file = LandedFile(entry.path, name, entry.size, entry.mtime, entry.etag)
+            if file.settled(now, settle_seconds):
+                yield file
 
 
 def _raise(error: OSError) -> None:

@@ -10,11 +10,9 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import polars as pl
-from filelock import FileLock
 
 from forecast_platform.contracts import LANDED, Table, landed_table, raw
 from forecast_platform.contracts.derived import UNREADABLE_ROWS
@@ -26,13 +24,14 @@ from forecast_platform.sources.files import (
     LandedFile,
     RefusedFileError,
     UnsettledFileError,
-    checksum_of,
     list_landed,
 )
 from forecast_platform.sources.mapping import MAPPING_FILE, Mapping, load_mapping
 from forecast_platform.sources.pseudonyms import key_of
 from forecast_platform.sources.reader import RawFile, file_salt, read_file
 from forecast_platform.sources.register import Register
+from forecast_platform.sources.seen import Seen
+from forecast_platform.storage import Place, children, lock
 
 Progress = Callable[[str, str], None]
 """Called with table and file name before each file is read."""
@@ -115,10 +114,10 @@ def land(
     report = LandingReport(problems=_strangers(settings.landing))
     settings.home.mkdir(parents=True, exist_ok=True)
     # The register is one table for all landed tables: two landings at once would lose entries.
-    with FileLock(settings.home / "landing.lock"):
-        register = Register(lake)
+    with lock(settings.stored("landing.lock")):
+        register, seen = Register(lake), Seen(settings.landing)
         for table in wanted:
-            landing = _Landing(lake, register, table, span, progress, key_of(settings))
+            landing = _Landing(lake, register, seen, table, span, progress, key_of(settings))
             report.tables[table.name] = landing.report
             try:
                 mapping = load_mapping(settings.landing, table)
@@ -134,6 +133,7 @@ def land(
             limit -= landing.land(settled, mapping, limit)
             report.more |= landing.more
         register.save()
+        seen.save()
     return report
 
 
@@ -144,6 +144,7 @@ class _Landing:
         self,
         lake: Lake,
         register: Register,
+        seen: Seen,
         table: Table,
         span: tuple[dt.date, dt.date],
         progress: Progress | None,
@@ -152,6 +153,7 @@ class _Landing:
         self._key = key
         self._lake = lake
         self._register = register
+        self._seen = seen
         self._table = table
         self._span = span
         self._progress = progress
@@ -187,7 +189,7 @@ class _Landing:
             return False
         try:
             salt = file_salt(self._table, mapping, self._key)
-            return bool(entry["checksum"] == checksum_of(file.path, salt))
+            return bool(entry["checksum"] == self._seen.checksum(file, salt))
         except (RefusedFileError, UnsettledFileError):
             return False
 
@@ -285,14 +287,12 @@ def _facts(
 _NO_ROWS = {"rows": 0, "unreadable_rows": 0, "first_day": None, "last_day": None}
 
 
-def _strangers(landing: Path) -> list[str]:
+def _strangers(landing: Place) -> list[str]:
     """Say which things in the landing folder belong to no table."""
     known = {MAPPING_FILE, *(table.name for table in LANDED)}
-    if not landing.is_dir():
-        return []
     return [
         f"{path} belongs to no table and is not read: files go into one of the folders "
         f"{sorted(known - {MAPPING_FILE})} under {landing}."
-        for path in sorted(landing.iterdir())
+        for path in children(landing)
         if path.name not in known and not path.name.startswith(".")
     ]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import codecs
 import datetime as dt
-from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from forecast_platform.contracts import LANDED, Table
 from forecast_platform.errors import ConfigurationError
 from forecast_platform.sources.dates import parse_day
+from forecast_platform.storage import Place
 
 MAPPING_FILE = "mapping.yaml"
 
@@ -60,7 +60,7 @@ class Mapping(BaseModel):
         return b"" if self == Mapping() else self.model_dump_json(exclude_defaults=True).encode()
 
 
-def load_mapping(landing: Path, table: Table) -> Mapping:
+def load_mapping(landing: Place, table: Table) -> Mapping:
     """The mapping of one table, the table's own file before the common one.
 
     Raises:
@@ -86,7 +86,7 @@ def load_mapping(landing: Path, table: Table) -> Mapping:
     return mapping
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Place) -> dict[str, Any] | None:
     try:
         content = yaml.safe_load(path.read_text("utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
@@ -105,7 +105,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     return content
 
 
-def _only_known(path: Path, where: str, names: Any, known: Any) -> None:
+def _only_known(path: Place, where: str, names: Any, known: Any) -> None:
     unknown = sorted(str(name) for name in names if name not in known)
     if unknown:
         raise ConfigurationError(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
@@ -20,6 +19,7 @@ from forecast_platform.sources.files import Content, RefusedFileError, load
 from forecast_platform.sources.mapping import Mapping
 from forecast_platform.sources.pseudonyms import protect, require_key, salt
 from forecast_platform.sources.text import Columns, columns_from_csv, columns_from_jsonl
+from forecast_platform.storage import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class RawFile:
 
 
 def read_file(
-    path: Path, table: Table, mapping: Mapping, name: str, key: bytes | None = None
+    path: Place, table: Table, mapping: Mapping, name: str, key: bytes | None = None
 ) -> RawFile:
     """Read one landed file.
 
@@ -82,7 +82,7 @@ def file_salt(table: Table, mapping: Mapping, key: bytes | None) -> bytes:
     return mapping.fingerprint() + salt(table, key)
 
 
-def _columns(path: Path, content: Content, table: Table, mapping: Mapping) -> Columns:
+def _columns(path: Place, content: Content, table: Table, mapping: Mapping) -> Columns:
     name = path.name.lower()
     if name.endswith(".parquet"):
         return _columns_from_parquet(content.data)

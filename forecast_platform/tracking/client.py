@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from forecast_platform.tracking.artifacts import artifacts_address, artifacts_environment
 from forecast_platform.tracking.provenance import (
     code_digest,
     installed_packages,
@@ -29,6 +30,8 @@ from forecast_platform.tracking.provenance import (
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
+
+    from forecast_platform.storage import Storage
 
 EXPERIMENT = "forecast-platform"
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -94,10 +97,14 @@ class Tracker:
     Args:
         home: Folder of the artifacts.
         address: SQLAlchemy address of the store; SQLite under `home` if none.
+        storage: Object storage that takes the artifacts in place of the folder.
     """
 
-    def __init__(self, home: Path, address: str | None = None) -> None:
+    def __init__(
+        self, home: Path, address: str | None = None, storage: Storage | None = None
+    ) -> None:
         self.home = home
+        self.storage = storage
         self.uri = address or f"sqlite:///{home / 'mlflow.db'}"
 
     def log_training(self, training: Training) -> tuple[str, str]:
@@ -274,16 +281,20 @@ class Tracker:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow import MlflowClient
 
+        os.environ |= artifacts_environment(self.storage)
         self.home.mkdir(parents=True, exist_ok=True)
         # Two processes that make the database at once leave it half made.
         with FileLock(self.home / "mlflow.lock"):
             client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
             if client.get_experiment_by_name(EXPERIMENT) is None:
-                client.create_experiment(
-                    EXPERIMENT, (self.home / "artifacts").as_uri(), tags=_EXPERIMENT_TAGS
-                )
+                client.create_experiment(EXPERIMENT, self._artifacts(), tags=_EXPERIMENT_TAGS)
             client.search_registered_models(max_results=1)
         return client
+
+    def _artifacts(self) -> str:
+        if self.storage:
+            return artifacts_address(self.storage)
+        return (self.home / "artifacts").as_uri()
 
     @cached_property
     def experiment(self) -> str:

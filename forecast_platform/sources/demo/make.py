@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 from typing import Literal
 
 import polars as pl
@@ -14,6 +13,7 @@ from forecast_platform.sources.demo.dirt import till_rows
 from forecast_platform.sources.demo.shop import events, open_shop
 from forecast_platform.sources.demo.trade import trade
 from forecast_platform.sources.importers.base import ImportReport, LandingWriter, Progress
+from forecast_platform.storage import Place
 
 Split = Literal["monthly", "daily"]
 FIRST_DAY = dt.date(2024, 1, 1)
@@ -22,7 +22,7 @@ _SALES_ENDINGS = (".csv", ".csv.gz", ".jsonl")
 
 
 def make_demo(
-    landing: Path,
+    landing: Place,
     *,
     items: int = 200,
     locations: int = 3,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import gzip
 import io
@@ -13,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from forecast_platform.errors import LandingError
+from forecast_platform.storage import Place, write_whole
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share done so far, 0 to 1."""
@@ -31,7 +31,7 @@ class ImportReport:
         notes: One sentence for each thing the source lacks or that was decided for it.
     """
 
-    files: tuple[Path, ...]
+    files: tuple[Place, ...]
     rows: Mapping[str, int]
     first_day: dt.date
     last_day: dt.date
@@ -49,9 +49,9 @@ class LandingWriter:
         progress: Told about each table as it is written.
     """
 
-    def __init__(self, landing: Path, progress: Progress | None = None) -> None:
+    def __init__(self, landing: Place, progress: Progress | None = None) -> None:
         self.landing = landing
-        self.files: list[Path] = []
+        self.files: list[Place] = []
         self.rows: dict[str, int] = {}
         self._progress = progress
 
@@ -72,15 +72,9 @@ class LandingWriter:
             LandingError: If the file cannot be written.
         """
         path = self.landing / table / name
-        # A leading dot and a foreign ending keep the unfinished file out of every reader's sight.
-        unfinished = path.with_name(f".{name}.unfinished")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.write_bytes(_encode(name, frame))
-            unfinished.replace(path)
+            write_whole(path, _encode(name, frame))
         except OSError as error:
-            with contextlib.suppress(OSError):
-                unfinished.unlink()
             raise LandingError(
                 f"Landing file {path} could not be written: {error.strerror}. "
                 "Give a landing folder that can be written to, with room on its disk."
@@ -112,7 +106,7 @@ class LandingWriter:
         """Sum up what was written; start and end of the history are added to `settings`."""
         self.progress("done", 1.0)
         return ImportReport(
-            files=tuple(sorted(self.files)),
+            files=tuple(sorted(self.files, key=str)),
             rows=self.rows,
             first_day=first_day,
             last_day=last_day,

@@ -13,6 +13,7 @@ from forecast_platform.sources.importers.base import (
     Progress,
     read_source,
 )
+from forecast_platform.storage import Place
 
 _FILES = ("train.parquet", "train_sample.parquet", "daily_50000_series.parquet")
 _COLUMNS = (
@@ -49,7 +50,7 @@ _NOTES = (
 
 
 def import_freshretailnet(
-    source: Path, landing: Path, progress: Progress | None = None
+    source: Path, landing: Place, progress: Progress | None = None
 ) -> ImportReport:
     """Turn FreshRetailNet-50K into landing files.
 

@@ -14,6 +14,7 @@ from forecast_platform.sources.importers.base import (
     Progress,
     read_source,
 )
+from forecast_platform.storage import Place
 
 _SERIES = ("item_id", "dept_id", "cat_id", "store_id", "state_id")
 _YEAR = pl.col("date").dt.strftime("%Y")
@@ -24,7 +25,7 @@ _NOTES = (
 )
 
 
-def import_m5(source: Path, landing: Path, progress: Progress | None = None) -> ImportReport:
+def import_m5(source: Path, landing: Place, progress: Progress | None = None) -> ImportReport:
     """Turn the M5 files into landing files.
 
     Sales are the days with units; a price row per item, store and week says when an item was on

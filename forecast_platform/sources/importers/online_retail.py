@@ -13,6 +13,7 @@ from forecast_platform.sources.importers.base import (
     Progress,
     read_source,
 )
+from forecast_platform.storage import Place
 
 _COLUMNS = (
     "Invoice",
@@ -42,7 +43,7 @@ _NOTES = (
 
 
 def import_online_retail(
-    source: Path, landing: Path, progress: Progress | None = None
+    source: Path, landing: Place, progress: Progress | None = None
 ) -> ImportReport:
     """Turn Online Retail II into landing files.
 
