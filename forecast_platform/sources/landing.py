@@ -28,6 +28,7 @@ from forecast_platform.sources.files import (
     UnsettledFileError,
     checksum_of,
     list_landed,
+    printable,
 )
 from forecast_platform.sources.mapping import MAPPING_FILE, Mapping, load_mapping
 from forecast_platform.sources.reader import RawFile, read_file
@@ -287,8 +288,8 @@ def _strangers(landing: Path) -> list[str]:
     if not landing.is_dir():
         return []
     return [
-        f"{path} belongs to no table and is not read: files go into one of the folders "
-        f"{sorted(known - {MAPPING_FILE})} under {landing}."
+        f"{printable(str(path))} belongs to no table and is not read: files go into one of the "
+        f"folders {sorted(known - {MAPPING_FILE})} under {landing}."
         for path in sorted(landing.iterdir())
         if path.name not in known and not path.name.startswith(".")
     ]
