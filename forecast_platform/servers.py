@@ -147,6 +147,8 @@ def _prepare(settings: Settings) -> None:
     # The address of the database goes by environment: a command line is for all to see.
     os.environ |= {
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        # Jobs that whoever reaches the page could start; the platform has none.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_BACKEND_STORE_URI": mlflow_address(settings),
         **artifacts_environment(settings.storage),
     }

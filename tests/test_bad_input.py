@@ -21,7 +21,8 @@ from tests.command_line import LAST_DAY, NEXT_DAY, copy, csv, land, read, refusa
 HEADER = "date,item_id,location_id,units,unit_price"
 STRANGE_ITEMS = (
     "Robert'); DROP TABLE sales;--", "🍕 Pizza", "../../etc/passwd", 'say "cheese"', "a/b\\c",
-    "[/red]", "50 % off", "Käse, jung",
+    "[/red]", "50 % off", "Käse, jung", "=cmd|' /C calc'!A0",
+    "<script>alert(1)</script>", "$\\frac$",
 )  # fmt: skip
 REFUSED = {
     "semantics.csv": "day;what;how many\n1;2;3\n",
@@ -91,21 +92,38 @@ def messy(basetemp: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     quoted = [item.replace('"', '""') for item in STRANGE_ITEMS]
     land(home, "products", "strange.csv", csv("item_id", *(f'"{item}"' for item in quoted)))
     land(home, "sales", "strange.csv", csv(
-        HEADER, *(f'{NEXT_DAY},"{item}",S01,{n},2' for n, item in enumerate(quoted, 1))
+        HEADER, *(# The last sells for most, so that pictures bear its name.
+        f'{NEXT_DAY},"{item}",S01,{n**4},2' for n, item in enumerate(quoted, 1))
     ))  # fmt: skip
     land(home, "sales", "readme.txt", "not a table")
     land(home, "notes", "readme.txt", "not a folder of a table")
     (home / "landing" / "sales" / "disappeared.csv").symlink_to("nowhere.csv")
+    (home / "secret").write_text("sesame\n")
+    (home / "landing" / "sales" / "bad" / "link.csv").symlink_to(home / "secret")
+    land(home, "sales", "all\nerror: lost\x1b[2J.csv", csv(HEADER))
+    land(home, "odd\x1b[2J", "readme.txt", "not a folder of a table")
     return home, works(home, "run")
 
 
 def test_refused_files_are_registered_with_reasons_and_told(messy: tuple[Path, str]) -> None:
     home, told = messy
     files = read(home, "landing_files").filter(pl.col("status") == "refused")
-    assert sorted(files["file"]) == sorted(f"bad/{name}" for name in REFUSED)
+    assert sorted(files["file"]) == sorted(f"bad/{name}" for name in (*REFUSED, "link.csv"))
     assert files["reason"].str.len_chars().min() > 20
     assert all(f"sales/bad/{name} refused: " in told for name in REFUSED)
     assert "notes belongs to no table" in told
+
+
+def test_what_a_name_or_a_link_would_bring_onto_the_terminal_is_not_there(
+    messy: tuple[Path, str],
+) -> None:
+    home, told = messy
+    told += shop.command(home, "doctor").stdout
+    assert "link.csv refused: the file cannot be opened (a link or a device" in told
+    assert "odd\\x1b[2J belongs to no table" in told
+    assert "all\\x0aerror: lost\\x1b[2J.csv" in {*read(home, "landing_files")["file"]}
+    assert "sesame" not in told
+    assert "\x1b" not in told
 
 
 def test_good_rows_among_bad_ones_arrive_in_the_features(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from forecast_platform.drawing import plain
 from forecast_platform.home import Home
 from forecast_platform.lake.days import ONE_DAY
 from forecast_platform.replenishment import ORDER_LOOK_BACK_DAYS, most_urgent
@@ -47,7 +48,7 @@ def forecast_against_actuals(home: Home, origin: dt.date) -> bytes:
         single.plot(known["date"].to_list(), known["demand_units"].to_list(), "-")
         single.plot(days, ahead["mean"].to_list(), "--")
         single.fill_between(days, ahead["q10"].to_list(), ahead["q90"].to_list(), alpha=0.25)
-        single.set_title(f"{item} at {place}, 80 % interval")
+        single.set_title(plain(f"{item} at {place}, 80 % interval"))
     for axes in (total, single):
         axes.tick_params(axis="x", rotation=30)
     total.legend()
@@ -102,8 +103,8 @@ def drivers_of_largest(
         axes.barh(shown["driver"].to_list(), shown["contribution"].to_list(), color=colours)
         axes.axvline(0, color="black", linewidth=0.8)
         axes.set_title(
-            f"{line['item_id']} at {line['location_id']}: {line['mean_day']:.2f} units per day, "
-            f"by driver, origin {origin}"
+            plain(f"{line['item_id']} at {line['location_id']}: ")
+            + f"{line['mean_day']:.2f} units per day, by driver, origin {origin}"
         )
         return _png(figure)
     return None
@@ -126,7 +127,7 @@ def lateness(lead_times: pl.DataFrame) -> bytes:
     late.barh(places, shown["late_q90_days"].to_list(), alpha=0.35, label="9 of 10 within")
     late.plot(shown["late_mean_days"].to_list(), places, "o", label="mean")
     late.axvline(0, color="black", linewidth=0.8)
-    late.set_yticks(places, names)
+    late.set_yticks(places, [*map(plain, names)])
     late.set_title("Days after the promised day")
     lead.barh(places, shown["q90_days"].to_list(), alpha=0.35, label="9 of 10 within")
     lead.errorbar(shown["mean_days"].to_list(), places, xerr=shown["std_days"].to_list(), fmt="o",
@@ -177,7 +178,8 @@ def stock_ahead(home: Home, plan: pl.DataFrame) -> bytes | None:
             label=f"with the order of {line['order_quantity']:g}",
         )
         axes.axhline(0, color="black", linewidth=0.8)
-        axes.set_title(f"{line['item_id']} at {line['location_id']}: units at close, plan of {day}")
+        name = plain(f"{line['item_id']} at {line['location_id']}")
+        axes.set_title(f"{name}: units at close, plan of {day}")
         axes.legend(fontsize="small")
         return _png(figure)
     return None
@@ -217,8 +219,8 @@ def season_of_largest(
         axes.plot(days, weekly.tolist(), "--", label="forecast, then the season's profile")
         axes.axvline(line["season_end"], color="black", linewidth=0.8, label="end of the season")
         axes.set_title(
-            f"{line['item_id']} at {line['location_id']}: units per day by week, "
-            f"{line['season_units']:,.0f} expected until {line['season_end']}"
+            plain(f"{line['item_id']} at {line['location_id']}: units per day by week, ")
+            + f"{line['season_units']:,.0f} expected until {line['season_end']}"
         )
         axes.legend(fontsize="small")
         return _png(figure)

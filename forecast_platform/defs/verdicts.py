@@ -11,6 +11,8 @@ from forecast_platform.quality import Verdict, check, save_result, table_page
 from forecast_platform.quality.accounting import imbalance
 from forecast_platform.quality.check import MOST_ROWS, evenly_spread
 
+_MARKDOWN = {"|": "/", "<": "&lt;", "[": "&#91;", "`": "'"}
+
 
 class Tally:
     """What quality found in a landed table, part by part: counts and a sample, not the rows.
@@ -129,5 +131,10 @@ def _commonest(reasons: pl.DataFrame) -> str:
     )
     if rows.is_empty():
         return "No row was refused."
-    lines = [f"| {r[2]} | {r[0]} | {r[1].replace('|', '/')[:120]} | {r[3]} |" for r in rows.rows()]
+    lines = [f"| {r[2]} | {r[0]} | {_cell(r[1])[:120]} | {_cell(r[3])} |" for r in rows.rows()]
     return "\n".join(["| rows | outcome | reasons | first |", "|---|---|---|---|", *lines])
+
+
+def _cell(text: str) -> str:
+    """Text of a shop's file as a cell that shows it and does not obey it."""
+    return "".join(_MARKDOWN.get(sign, sign) for sign in text)

@@ -16,6 +16,7 @@ from forecast_platform.forecasting.ensemble import Ensemble, combined, stacked_w
 from forecast_platform.forecasting.truth import Truth
 from forecast_platform.models import Forecast, Forecaster, drivers, load
 from forecast_platform.models.base import DESCRIPTION, Progress
+from forecast_platform.models.registry import reading
 from forecast_platform.panel import Panel
 
 CALIBRATION = "calibration.json"
@@ -71,18 +72,15 @@ def load_forecaster(folder: Path) -> Forecaster:
     Raises:
         ModelError: If the folder holds no saved model.
     """
-    try:
-        family = json.loads((folder / DESCRIPTION).read_text()).get("family")
-    except (OSError, ValueError):
-        family = None
     model: Forecaster
-    if family == Ensemble.name:
-        model = Ensemble()
-        model.load(folder)
-    else:
-        model = load(folder)
-    if (folder / CALIBRATION).exists():
-        model = Calibrated(model, Calibration.load(folder / CALIBRATION))
+    with reading(folder):
+        if json.loads((folder / DESCRIPTION).read_text())["family"] == Ensemble.name:
+            model = Ensemble()
+            model.load(folder)
+        else:
+            model = load(folder)
+        if (folder / CALIBRATION).exists():
+            model = Calibrated(model, Calibration.load(folder / CALIBRATION))
     return model
 
 

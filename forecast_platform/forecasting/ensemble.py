@@ -103,6 +103,8 @@ class Ensemble:
     def load(self, folder: Path) -> None:
         """Restore what `save` wrote."""
         self.weights = json.loads((folder / DESCRIPTION).read_text())["weights"]
+        if not all(map(str.isidentifier, self.weights)):
+            raise ModelError(f"{folder} names members that are no families: train it again.")
         self.members = {name: load(folder / "members" / name) for name in self.weights}
         self.context_days = self._context()
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast_platform.drawing import plain
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -44,7 +46,7 @@ def fold_plot(truth: Truth, forecast: Forecast) -> bytes:
     _draw(total, days, sums[0], sums[1], f"all series from {truth.origin}")
     for axes, row in zip(others, largest, strict=True):
         axes.fill_between(days, low[row], high[row], alpha=0.25, label="80 % interval")
-        name = f"{truth.items[row]} at {truth.locations[row]}"
+        name = plain(f"{truth.items[row]} at {truth.locations[row]}")
         _draw(axes, days, truth.actual[row], mean[row], name)
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=100)

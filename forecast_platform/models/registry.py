@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,15 +86,31 @@ def load(folder: Path) -> Forecaster:
     """Load the saved model in `folder`, whatever its family.
 
     Raises:
-        ModelError: If the folder holds no saved model.
+        ModelError: If the folder holds no saved model, or one with files that are not of a model.
+    """
+    with reading(folder):
+        model = create(json.loads((folder / DESCRIPTION).read_text())["family"])
+        model.load(folder)
+    return model
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Refuse what cannot be read of a saved model.
+
+    Its files are data: JSON, parquet, arrays, a booster's text, tensors. One that holds something
+    else, such as a pickle, is refused and not run.
+
+    Raises:
+        ModelError: In place of what the libraries raise that read the files.
     """
     try:
-        family = json.loads((folder / DESCRIPTION).read_text())["family"]
-    except (OSError, ValueError, KeyError) as error:
+        yield
+    except ModelError:
+        raise
+    # What a damaged or forged file raises is as different as the libraries that read it.
+    except Exception as error:
         raise ModelError(
             f"No saved model can be read from {folder} ({type(error).__name__}): train its cutoff "
             "again with `forecast-platform train --cutoff D`."
         ) from error
-    model = create(family)
-    model.load(folder)
-    return model

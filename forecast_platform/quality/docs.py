@@ -67,7 +67,7 @@ def build_data_docs(folder: Path) -> Path:
     context.add_data_docs_site(_SITE, _site(folder))
     overview = []
     for path in sorted((folder / _RESULTS).glob("*.json")):
-        saved = json.loads(path.read_text("utf-8"))
+        saved = _harmless(json.loads(path.read_text("utf-8")))
         overview.append(_overview_row(path.stem, saved))
         result = expectationSuiteValidationResultSchema.load(saved)
         configurations = [r.expectation_config for r in result.results]
@@ -111,6 +111,21 @@ def _site(folder: Path) -> dict[str, object]:
             "base_directory": str(folder.absolute()),
         },
     }
+
+
+def _harmless(saved: dict[str, Any]) -> dict[str, Any]:
+    """The saved result with what it found in rows as text: Great Expectations escapes nothing."""
+    for one in saved["results"]:
+        one |= {name: _escaped(one.get(name)) for name in ("result", "exception_info")}
+    return saved
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return html.escape(value)
+    if isinstance(value, dict):
+        return {html.escape(name): _escaped(inside) for name, inside in value.items()}
+    return [*map(_escaped, value)] if isinstance(value, list) else value
 
 
 def _overview_row(table: str, result: dict[str, Any]) -> str:

@@ -9,6 +9,8 @@ import gzip
 import hashlib
 import io
 import os
+import re
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +26,7 @@ LINE_LIMIT = 64 * 1024 * 1024
 """Bytes; a longer line is no row of a table, and reading it whole could exhaust the memory."""
 
 _CHUNK = 4 * 1024 * 1024
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class UnsettledFileError(LandingError):
@@ -51,7 +54,7 @@ class LandedFile:
 
     Args:
         path: Where it lies.
-        name: Path relative to the table's folder, with forward slashes.
+        name: Path relative to the table's folder, with forward slashes, printable.
         size: Bytes.
         mtime: Last change, seconds since 1970.
         etag: Name of this version; None on disk, where there is none.
@@ -119,7 +122,7 @@ def checksum_of(path: Place, salt: bytes = b"") -> str:
         RefusedFileError: If the file may not be read.
     """
     digest = hashlib.sha256()
-    with _unchanged(path), path.open("rb") as file:
+    with _unchanged(path), _opened(path) as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     digest.update(salt)
@@ -134,7 +137,7 @@ def load(path: Place, salt: bytes = b"") -> Content:
         RefusedFileError: If the file may not be read.
     """
     name = path.name.lower()
-    with _unchanged(path), path.open("rb") as file:
+    with _unchanged(path), _opened(path) as file:
         source = _Hashing(file)
         if name.endswith(".parquet"):
             data, defect = source.read(), None
@@ -146,6 +149,29 @@ def load(path: Place, salt: bytes = b"") -> Content:
             pass  # What a defect left unread still belongs to the checksum.
     source.digest.update(salt)
     return Content(data, source.digest.hexdigest(), source.size, defect)
+
+
+def printable(name: str) -> str:
+    """A name whose control characters are spelled out: terminals and logs obey such."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", name)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The file, opened if it is one: links lead elsewhere, and pipes never end."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise _no_file()
+    return file
+
+
+def _no_file() -> RefusedFileError:
+    return RefusedFileError(
+        "the file cannot be opened (a link or a device may lead to what is no data): "
+        "put the file itself there",
+        checksum="",
+        size=0,
+    )
 
 
 class _Hashing:
@@ -190,6 +216,8 @@ def _unchanged(path: Place) -> Iterator[None]:
     except FileNotFoundError as error:
         raise UnsettledFileError(f"{path.name} disappeared while it was read.") from error
     except OSError as error:
+        if path.is_symlink():
+            raise _no_file() from error
         raise RefusedFileError(
             f"the file cannot be opened ({error.strerror or error}): "
             "give the platform's user the right to read it",
@@ -230,12 +258,12 @@ def _is_table(name: str) -> bool:
 def _landed(root: Path, paths: list[Path]) -> Iterator[LandedFile]:
     for path in paths:
         try:
-            stat = path.stat()
-            size, mtime = stat.st_size, stat.st_mtime
+            facts = path.stat()
+            size, mtime = facts.st_size, facts.st_mtime
         except FileNotFoundError:
             continue
         except OSError:
             size, mtime = 0, 0.0  # One bad file must not hide the others; reading it will tell.
         # Names need not be text on disk, but every table that tells them does.
         name = os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "replace")
-        yield LandedFile(path, name, size, mtime)
+        yield LandedFile(path, printable(name), size, mtime)

@@ -25,6 +25,7 @@ from forecast_platform.sources.files import (
     RefusedFileError,
     UnsettledFileError,
     list_landed,
+    printable,
 )
 from forecast_platform.sources.mapping import MAPPING_FILE, Mapping, load_mapping
 from forecast_platform.sources.pseudonyms import key_of
@@ -291,8 +292,8 @@ def _strangers(landing: Place) -> list[str]:
     """Say which things in the landing folder belong to no table."""
     known = {MAPPING_FILE, *(table.name for table in LANDED)}
     return [
-        f"{path} belongs to no table and is not read: files go into one of the folders "
-        f"{sorted(known - {MAPPING_FILE})} under {landing}."
+        f"{printable(str(path))} belongs to no table and is not read: files go into one of the "
+        f"folders {sorted(known - {MAPPING_FILE})} under {landing}."
         for path in children(landing)
         if path.name not in known and not path.name.startswith(".")
     ]

@@ -204,7 +204,7 @@ class SqlProject:
 
 def _yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506
     except FileNotFoundError as error:
         raise ConfigurationError(f"No SQL project: {path} is missing.") from error
     except yaml.YAMLError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -129,6 +131,44 @@ def test_nothing_saved_is_a_pickle(model: Forecaster, tmp_path: Path) -> None:
     model.save(tmp_path)
     suffixes = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
     assert suffixes <= {".json", ".npz", ".parquet", ".pt"}
+
+
+class Poison:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, made: Path) -> None:
+        self.made = made
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.made,)
+
+
+def poisoned(path: Path, poison: Poison) -> None:
+    """Put a pickle where the file holds data, within its format where that could hold one."""
+    if path.suffix == ".pt":
+        import torch
+
+        torch.save({"weights": poison}, path)
+    elif path.suffix == ".npz":
+        with np.load(path) as arrays:
+            names = [*arrays]
+        np.savez(path, **dict.fromkeys(names, np.array([poison], dtype=object)))
+    else:
+        path.write_bytes(pickle.dumps(poison))
+
+
+def test_a_poisoned_file_is_refused_and_not_run(model: Forecaster, tmp_path: Path) -> None:
+    model.save(tmp_path / "saved")
+    poison = Poison(tmp_path / "run")
+    for number, path in enumerate(p for p in (tmp_path / "saved").rglob("*") if p.is_file()):
+        copy = tmp_path / str(number)
+        shutil.copytree(tmp_path / "saved", copy)
+        poisoned(copy / path.relative_to(tmp_path / "saved"), poison)
+        with pytest.raises(ModelError, match=r"No saved model can be read .* train --cutoff"):
+            load(copy)
+        assert not poison.made.exists()
+    pickle.loads(pickle.dumps(poison))
+    assert poison.made.exists()
 
 
 def test_update_takes_in_new_days_without_estimating(model: Forecaster, shop: Panel) -> None:

@@ -51,6 +51,15 @@ def test_the_overview_names_what_is_broken(bad, tmp_path):
     assert "expect_column_values_to_not_be_null(location_id) critical" in overview
 
 
+def test_what_rows_hold_is_shown_and_not_obeyed(tmp_path):
+    hostile = "<script>alert(1)</script>"
+    report = check(pl.DataFrame({"location_id": [hostile] * 2, hostile: ["x"] * 2}), LOCATIONS)
+    write_data_docs([report], tmp_path)
+    pages = [page.read_text("utf-8") for page in tmp_path.rglob("*.html")]
+    assert any("alert(1)" in page for page in pages)
+    assert [page for page in pages if hostile in page] == []
+
+
 def test_a_newer_result_replaces_the_older_and_leaves_other_tables(good, bad, tmp_path):
     other = dataclasses.replace(good, table="validated_prices")
     write_data_docs([good, other], tmp_path)

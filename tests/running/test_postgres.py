@@ -15,13 +15,14 @@ from forecast_platform.settings import Settings
 from tests import command_line as shop
 
 URL = "FORECAST_PLATFORM_DATABASE_URL"
+SQL = Path(__file__).resolve().parents[2] / "docker" / "sql"
 
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-    server.psql("create role shop login password 'sesame'; create database records owner shop;")
-    yield server.get_uri("records").replace("postgres:@", "shop:sesame@")
+    server.psql(f"{(SQL / 'platform.sql').read_text()}; alter role platform password 'sesame';")
+    yield server.get_uri("platform").replace("postgres:@", "platform:sesame@")
     server.cleanup()
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 import gzip
 import hashlib
 import json
+import os
 import tracemalloc
 from decimal import Decimal
 from pathlib import Path
@@ -216,10 +217,21 @@ def test_a_file_that_disappears_is_left_for_the_next_time(tmp_path: Path) -> Non
 
 
 def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
-    loop = tmp_path / "loop.csv"
-    loop.symlink_to(loop)
-    with pytest.raises(LandingError, match=r"cannot be opened \(Too many levels"):
-        read_file(loop, SALES, Mapping(), "loop.csv")
+    folder = tmp_path / "folder.csv"
+    folder.mkdir()
+    with pytest.raises(LandingError, match=r"cannot be opened \(Is a directory"):
+        read_file(folder, SALES, Mapping(), "folder.csv")
+
+
+def test_what_is_no_file_itself_is_not_read(tmp_path: Path) -> None:
+    """A link may lead to the platform's secrets, a pipe never ends."""
+    (tmp_path / "secret").write_text("date,item_id,location_id,units\nsesame,A,S1,1\n")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "secret")
+    (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
+    os.mkfifo(tmp_path / "pipe.csv")
+    for name in ("link.csv", "loop.csv", "pipe.csv"):
+        with pytest.raises(LandingError, match=r"a link or a device.*: put the file itself there"):
+            read_file(tmp_path / name, SALES, Mapping(), name)
 
 
 def test_mapping_translates_names_numbers_dates_and_defaults(tmp_path: Path) -> None:
