@@ -1,27 +1,28 @@
-"""Order lines from Postgres to landing files, against `COPY ... TO` of the same query.
+"""Order lines from Postgres to validated sales, against `COPY ... TO` of the same table.
 
     python -m benchmarks.sources [--lines 1000000]
 
-A server of its own is started (pgserver, of the dev extras). Told are the wall time of each way,
-alternating, and the largest memory of this process; the first pull also imports its libraries.
+A server of its own is started (pgserver, of the dev extras). The two ways alternate. The second is
+what a person runs, in a process of its own, imports included: `sources pull`, then landing and
+validation through Dagster. Told are its seconds by stage, its processor time and its peak memory.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
+import subprocess
+import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pgserver
 import psycopg2
 
-from forecast_platform.connect.pull import pull
-from forecast_platform.settings import Settings
-
-ROUNDS = 2
 FILL = """
 create table lines (sold_at timestamptz, item text, shop text, pieces numeric, price numeric,
                     bill text, line integer, changed timestamptz);
@@ -60,35 +61,75 @@ def copied(address: str, folder: Path) -> float:
     return time.perf_counter() - begun
 
 
-def pulled(folder: Path, lines: int) -> float:
-    """Seconds of a first pull into an empty home folder."""
+def validated(folder: Path, lines: int) -> dict[str, float]:
+    """Seconds of each stage from an empty home folder on, processor seconds, and peak MiB."""
     home = Path(tempfile.mkdtemp(dir=folder))
     (home / "sources.yaml").write_text(SOURCES)
-    chosen = Settings(home=home, start_date="2025-01-01", end_date="2025-12-31")  # type: ignore[arg-type]
+    environment = {
+        "FORECAST_PLATFORM_HOME": str(home),
+        "FORECAST_PLATFORM_START_DATE": "2025-01-01",
+        "FORECAST_PLATFORM_END_DATE": "2025-12-31",
+        "FORECAST_PLATFORM_SETTLE_SECONDS": "0",
+    }
     begun = time.perf_counter()
-    (done,) = pull(chosen, "till")
-    assert (done.rows, done.days) == (lines, 365)
-    return time.perf_counter() - begun
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "benchmarks.sources", "--stages"],
+        env=os.environ | environment, check=True, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    seconds = time.perf_counter() - begun
+    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    assert told.pop("rows") == lines
+    return {"all": seconds, **told}
+
+
+def stages() -> None:
+    """Pull, land and validate in this process, and print what each took as JSON."""
+    marks = [time.perf_counter()]
+    from forecast_platform.connect.pull import pull
+    from forecast_platform.settings import settings
+
+    (done,) = pull(settings(), "till")
+    marks.append(time.perf_counter())
+    from forecast_platform.defs.operate import operator
+
+    with operator(settings()) as op:
+        op.land()
+        marks.append(time.perf_counter())
+        op.follow(until="validated_sales")
+        marks.append(time.perf_counter())
+        ledger = op.home.lake.ledger.current()
+        rows = ledger.filter(table="validated_sales")["rows"].sum()
+    assert done.rows == rows
+    took = [after - before for before, after in pairwise(marks)]
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    told = dict(zip(("pull", "land", "validate"), took, strict=True))
+    told |= {"processor": used.ru_utime + used.ru_stime, "MiB": used.ru_maxrss / 1024, "rows": rows}
+    print(json.dumps(told))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--lines", type=int, default=1_000_000)
-    lines = parser.parse_args().lines
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--stages", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.stages:
+        stages()
+        return
+    lines = given.lines
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         server = pgserver.get_server(folder / "pg", cleanup_mode="delete")
         address = os.environ["SHOP_DATABASE_URL"] = server.get_uri()
         server.psql(FILL.format(lines=lines))
-        for _ in range(ROUNDS):
-            for what, seconds in (
-                ("COPY TO", copied(address, folder)),
-                ("pull", pulled(folder, lines)),
-            ):
-                print(f"{what:<8}{seconds:>8.1f} s{lines / seconds:>12,.0f} rows/s")
+        for _ in range(given.rounds):
+            copy = copied(address, folder)
+            print(f"COPY TO   {copy:8.1f} s {lines / copy:12,.0f} rows/s")
+            found = validated(folder, lines)
+            print(f"validated {found['all']:8.1f} s {lines / found['all']:12,.0f} rows/s, "
+                  f"1/{found['all'] / copy:.1f}; "
+                  + ", ".join(f"{name} {value:,.1f}" for name, value in found.items()))  # fmt: skip
         server.cleanup()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"largest memory {peak:,.0f} MiB")
 
 
 if __name__ == "__main__":

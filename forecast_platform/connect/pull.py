@@ -58,13 +58,13 @@ def opened(name: str, source: SqlSource | RestSource, settings: Settings) -> Ite
     Raises:
         ConfigurationError: If a secret is missing or the optional libraries are.
     """
-    _load_dlt()
     reader: Reader
     if isinstance(source, SqlSource):
         from forecast_platform.connect.sql import SqlReader
 
         reader = SqlReader(name, source, settings.timezone)
     else:
+        _load_dlt()
         from forecast_platform.connect.rest import RestReader
 
         today = dt.datetime.now(settings.zone).date()
@@ -77,13 +77,13 @@ def opened(name: str, source: SqlSource | RestSource, settings: Settings) -> Ite
 
 
 def _load_dlt() -> None:
-    """Load the library that reads sources, and keep it from telling its makers about it."""
+    """Load the library that reads web services, and keep it from telling its makers about it."""
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     try:
         importlib.import_module("dlt")
     except ImportError as error:
         raise ConfigurationError(
-            'Sources need one more library: install "forecast-platform[connect]".'
+            'Web services need one more library: install "forecast-platform[connect]".'
         ) from error
 
 
