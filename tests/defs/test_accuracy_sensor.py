@@ -7,10 +7,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import numpy as np
+import polars as pl
 import pytest
+
+from forecast_platform.contracts import tables
+from forecast_platform.home import Home
+from forecast_platform.lake import polars_schema
+from forecast_platform.lake.days import ONE_DAY
+from forecast_platform.settings import settings
 
 FIRST = dt.date(2024, 1, 1)
 CHANGE = 130
@@ -91,12 +100,74 @@ def live(home: Path, first: int, last: int) -> tuple[list[str], list[list[str]],
     return told, champions, answering
 
 
+SATURDAY = dt.date(2024, 6, 15)
+LAST_SUNDAY = SATURDAY - 6 * ONE_DAY
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    monkeypatch.setenv("FORECAST_PLATFORM_HOME", str(tmp_path))
+    settings.cache_clear()
+    yield Home(settings())
+    settings.cache_clear()
+
+
+def judged(home: Home, *, weeks: int, error: float, trained: dt.date) -> None:
+    """Errors of all items of one level for so many weeks up to Saturday, 0.2 before."""
+    rows = pl.DataFrame(
+        {"date": SATURDAY, "level": ["total", "category"], "category": [None, "dry"],
+         "location_id": None, "error": error, "weeks": weeks, "level_error": [error, 0.9],
+         "before_error": 0.2, "spread": 0.01}
+    )  # fmt: skip
+    home.lake.replace_days(tables()["accuracy_drift"], rows, [SATURDAY])
+    nobody = polars_schema(tables()["model_versions"]).to_frame()
+    home.lake.replace_days(tables()["model_versions"], nobody, [trained])
+
+
+def asked_for() -> str:
+    """The cutoff that the sensor asks a real instance to train, or why it does not."""
+    from forecast_platform.defs.resources import HomeResource
+    from forecast_platform.defs.retrain_sensor import accuracy_sensor
+
+    with dg.instance_for_test() as instance:
+        context = dg.build_sensor_context(instance, resources={"home": HomeResource()})
+        told = accuracy_sensor(context)
+    if isinstance(told, dg.RunRequest):
+        assert told.run_key == f"accuracy {told.partition_key}"
+        return str(told.partition_key)
+    assert isinstance(told, dg.SkipReason)
+    return str(told.skip_message)
+
+
+@pytest.mark.parametrize(
+    ("weeks", "error", "trained", "expected"),
+    [
+        (3, 0.26, SATURDAY - 27 * ONE_DAY, str(LAST_SUNDAY)),
+        (3, 0.22, SATURDAY - 27 * ONE_DAY, "in their band"),
+        (3, 0.15, SATURDAY - 27 * ONE_DAY, "in their band"),
+        (1, 0.26, SATURDAY - 27 * ONE_DAY, str(LAST_SUNDAY)),
+        (3, 0.26, SATURDAY - 13 * ONE_DAY, "given two weeks first"),
+        (3, 0.26, LAST_SUNDAY, "given two weeks first"),
+    ],
+)
+def test_training_is_asked_for_out_of_band_and_not_too_often(
+    empty: Home, weeks: int, error: float, trained: dt.date, expected: str
+) -> None:
+    judged(empty, weeks=weeks, error=error, trained=trained)
+    assert expected in asked_for()
+
+
+def test_nothing_is_asked_for_before_a_forecast_was_judged(empty: Home) -> None:
+    assert asked_for() == "No forecast was judged yet."
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     sell(tmp_path, 0, 160)
     return tmp_path
 
 
+@pytest.mark.nightly
 def test_training_follows_a_change_and_promotes_only_who_is_better(home: Path) -> None:
     (asked, after), champions, answering = live(home, 97, 160)
     assert asked == str(day(160))
