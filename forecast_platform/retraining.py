@@ -65,8 +65,8 @@ def cutoff_after_change(home: Home) -> tuple[dt.date | None, str]:
     """The cutoff to train at because the errors of all items left their band, and why.
 
     Returns:
-        None where nothing is to be trained: in band, no Sunday since the change, or the models are
-        younger than two weeks, before which they cannot have proved themselves.
+        None where nothing is to be trained: errors are in their band, or the models are younger
+        than two weeks, before which they cannot have proved themselves.
     """
     from forecast_platform.drift import out_of_band
 
@@ -81,8 +81,6 @@ def cutoff_after_change(home: Home) -> tuple[dt.date | None, str]:
     changed = day - (7 * worse[0]["weeks"] - 1) * ONE_DAY
     told = f"Errors of all items rose by {worse[0]['rise']:.0%} on about {changed}"
     cutoff = last_cutoff(day)
-    if cutoff < changed:
-        return None, f"{told}: no training cutoff has seen that yet."
     if (cutoff - trained[-1]).days < _COOLING_DAYS:
         return None, f"{told}: models of {trained[-1]} are given two weeks first."
     return cutoff, f"{told}, band {band:.0%}."

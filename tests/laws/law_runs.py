@@ -372,6 +372,49 @@ def issue(folder: Path, first: dt.date, last: dt.date) -> None:
         op.issue(first, last)
 
 
+class Backfill(NamedTuple):
+    """What asking for a range of origins did."""
+
+    told: str
+    """Why it failed; empty if it did not."""
+    launched: dict[str, list[dt.date]]
+    """Partitions materialised by its runs that succeeded, by asset."""
+    issued: dict[str, list[dt.date]]
+    """Origins issued since ever, by record."""
+
+
+def backfill(
+    folder: Path, first: dt.date, last: dt.date, part_days: int, fails_in_part: int | None = None
+) -> Backfill:
+    """Issue the origins first..last in parts of so many days; one of the parts may fail."""
+    from forecast_platform.defs import operate
+
+    told = ""
+    with operating(folder) as op, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operate, "_PART_DAYS", part_days)
+        opened, parts = op._instance, count(1)
+        run = op._run
+
+        def failing(names: Sequence[str], *args: Any) -> None:
+            fails = "forecasts" in names and next(parts) == fails_in_part
+            with failing_write(2) if fails else ExitStack():
+                run(names, *args)
+
+        patch.setattr(op, "_run", failing)
+        seen = set(opened.get_run_ids())
+        try:
+            op.issue(first, last)
+        except PlatformError as error:
+            told = str(error)
+        done = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS])
+        made = _materialised(opened, set(opened.get_run_ids(done)) - seen)
+        launched = {name: [dt.date.fromisoformat(day) for day in days]
+                    for name, days in made.items() if name in RECORDS}  # fmt: skip
+        state = op.home.state()
+        issued = {name: state.days(name) for name in ("forecasts", "replenishment_plan")}
+    return Backfill(told, launched, issued)
+
+
 def copy(template: Path, folder: Path) -> Path:
     """A copy of a home."""
     return Path(shutil.copytree(template, folder))

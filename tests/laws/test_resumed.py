@@ -1,0 +1,42 @@
+"""Law: a backfill that failed half-way is resumed, and only what is missing is launched."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import law_runs
+import law_shop as shop
+from law_runs import Do
+
+FIRST, LAST = shop.LAST - dt.timedelta(days=2), shop.LAST
+
+
+def test_a_backfill_that_failed_launches_only_the_missing_days(do: Do, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    days = [shop.day(50 + n) for n in range(12)]
+    do(law_runs.rebuild, home, shop.opening())
+    broken = do(law_runs.backfill, home, days[0], days[-1], 4, fails_in_part=2)
+    assert "the disk is full" in broken.told
+    assert broken.issued["replenishment_plan"] == days[:4]
+    assert broken.issued["forecasts"] == days[: len(broken.issued["forecasts"])] != days
+
+    resumed = do(law_runs.backfill, home, days[0], days[-1], 4)
+    assert resumed.told == ""
+    assert resumed.launched["replenishment_plan"] == days[4:]
+    missing = [day for day in days if day not in broken.issued["forecasts"]]
+    assert resumed.launched["forecasts"] == missing
+    assert resumed.issued["forecasts"] == resumed.issued["replenishment_plan"] == days
+
+    again = do(law_runs.backfill, home, days[0], days[-1], 4)
+    assert again.launched == {}
+
+
+def test_a_day_in_the_middle_that_is_missing_is_the_only_one_launched(do: Do, home: Path) -> None:
+    do(law_runs.backfill, home, FIRST - dt.timedelta(days=4), FIRST - dt.timedelta(days=2), 56)
+    filled = do(law_runs.backfill, home, FIRST - dt.timedelta(days=4), LAST, 56)
+    gap = FIRST - dt.timedelta(days=1)
+    assert filled.launched == {
+        name: [gap]
+        for name in ("forecasts", "lead_time_demand", "forecast_levels", "replenishment_plan")
+    }
