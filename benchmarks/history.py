@@ -21,10 +21,13 @@ from forecast_platform.contracts import tables
 from forecast_platform.databases import postgres_address
 from forecast_platform.lake import Lake
 from forecast_platform.settings import Settings, save_settings
+from forecast_platform.sources.demo import make_demo
 
 SHORT, LONG = 770, 2000
-_UNISSUED = 20
-"""Days before the first training."""
+_UNISSUED = 21
+"""Days before the first origin: the first training needs a Sunday."""
+_SPARE = 10
+"""Days left for those that arrive."""
 _SENSORS = ("landing_sensor", "follow_sensor", "alert_sensor")
 _TICKS = """
 import json, resource, time
@@ -69,9 +72,14 @@ def shop(home: Path, days: int) -> None:
     """The home of a shop with three items, all days recorded, all origins issued."""
     if (home / "landing").exists():
         return
-    save_settings(home, {"models": ["seasonal_naive"], "sample_paths": 20, "backtest_origins": 1})
-    words = ["demo", "--items", 3, "--locations", 1, "--days", days, "--issued", days - _UNISSUED]
-    python(["-c", "from forecast_platform.cli import main; main()", *map(str, words)], home)
+    # All its days have gone by: a day to come is no partition yet.
+    first = dt.date.today() - dt.timedelta(days + _SPARE)
+    report = make_demo(home / "landing", items=3, locations=1, days=days, first_day=first)
+    quick = {"models": ["seasonal_naive"], "sample_paths": 20, "backtest_origins": 1}
+    settings = {name: report.settings[name] for name in report.settings if name != "end_date"}
+    save_settings(home, {**settings, **quick})
+    issued = first + dt.timedelta(_UNISSUED)
+    platform(home, "land", "follow:features", f"issue:{issued}:{report.last_day}", "follow")
 
 
 def arrive(home: Path, day: dt.date) -> None:
