@@ -38,6 +38,7 @@ class Running:
     environment: dict[str, str]
     dagster: str
     mlflow: str
+    watch: str = ""
 
     def ask(self, question: str) -> object:
         """Evaluate a Python expression over `home: Home` in a process of its own."""
@@ -82,9 +83,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     }
     demo = [COMMAND, "demo", "--items", "6", "--locations", "1", "--days", "100", "--issued", "3"]
     subprocess.run(demo, env=environment, check=True, capture_output=True)
-    ports = free_port(), free_port()
+    ports = free_port(), free_port(), free_port()
     pages = [f"http://127.0.0.1:{port}" for port in ports]
-    command = [COMMAND, "ui", "--port", str(ports[0]), "--mlflow-port", str(ports[1])]
+    options = zip(("--port", "--mlflow-port", "--watch-port"), map(str, ports), strict=True)
+    command = [COMMAND, "ui", *(word for option in options for word in option)]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
         until(lambda: answers(f"{pages[0]}/server_info"), "the Dagster page")

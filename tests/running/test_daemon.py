@@ -6,7 +6,7 @@ import json
 import urllib.request
 from datetime import date, timedelta
 
-from tests.running.conftest import Running, until
+from tests.running.conftest import Running, answers, until
 
 LATE = date(2024, 3, 20)
 NEWEST = date(2024, 4, 9)
@@ -35,6 +35,18 @@ def runs_of_the_sensor(running: Running) -> dict[str, tuple[str, str]]:
                     tags["dagster/asset_partition_range_end"],
                 )
     return made
+
+
+def test_the_health_page_sees_the_daemon_at_work(running: Running) -> None:
+    def metrics() -> str:
+        with urllib.request.urlopen(f"{running.watch}/metrics") as answer:
+            return str(answer.read().decode())
+
+    ticked = 'forecast_platform_tick_failed{sensor="alert_sensor"} 0.0'
+    until(lambda: answers(f"{running.watch}/health/live"), "the health page")
+    until(lambda: ticked in metrics(), "a tick of the alert sensor")
+    assert 'forecast_platform_heartbeat_age_seconds{daemon="SENSOR"}' in metrics()
+    assert answers(f"{running.watch}/health")
 
 
 def test_a_late_file_is_followed_to_the_newest_plan_and_no_further(running: Running) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -13,12 +15,16 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from forecast_platform.servers import Addresses, Server
 from forecast_platform.settings import Settings
 from forecast_platform.watching.findings import sources
+from forecast_platform.watching.metrics import Metrics, exposition
+from forecast_platform.watching.sight import Sight
 from tests import command_line as shop
 from tests.running.conftest import answers, free_port, until
 from tests.watching.listeners import webhook
@@ -197,3 +203,33 @@ def test_a_broken_database_makes_the_platform_unready(home: Path) -> None:
     (wrong,) = json.loads(text)["wrong"]
     assert wrong["what"] == "MLflow database"
     assert wrong["vital"]
+
+
+def named(text: str) -> set[str]:
+    """Metrics of ours that a text names."""
+    return set(re.findall(r"\bforecast_platform_\w+", text))
+
+
+def test_rules_and_dashboard_name_metrics_that_exist() -> None:
+    # A look at nothing has every metric, without samples.
+    nothing = Sight(dt.datetime.now(dt.UTC), 0.0, [], accuracy=pl.DataFrame())
+    text = exposition(Metrics(lambda: nothing, lambda: dt.date(2026, 1, 1))).decode()
+    known = {family.name for family in text_string_to_metric_families(text)}
+    rules = yaml.safe_load((WATCHING / "rules.yaml").read_text())
+    (group,) = rules["groups"]
+    shown = json.loads((WATCHING / "dashboard.json").read_text())
+    asked = [target["expr"] for panel in shown["panels"] for target in panel["targets"]]
+    told = [rule["expr"] for rule in group["rules"]]
+    assert named(" ".join(told)) <= known
+    assert named(" ".join(asked)) <= known
+    assert known - named(" ".join([*told, *asked])) <= {
+        f"forecast_platform_{name}" for name in ("alerts", "run_age_seconds")
+    }
+    assert all(rule["annotations"]["mend"] for rule in group["rules"])
+
+
+def test_prometheus_scrapes_the_port_that_is_served() -> None:
+    (job,) = yaml.safe_load((WATCHING / "prometheus.yaml").read_text())["scrape_configs"]
+    assert job["static_configs"][0]["targets"] == [f"{Server.WATCH}:{Addresses().watch_port}"]
+    rules = (WATCHING / "rules.yaml").read_text()
+    assert f'job="{job["job_name"]}"' in rules
