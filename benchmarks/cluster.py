@@ -4,7 +4,8 @@
 
 Each pair is one run on either side, one after the other, so that both meet the same load. Both
 sides are warm: kernels loaded, nodes started, the cluster connected. On a machine that others use
-the clock says little; what the work takes of processors then bounds what it can be.
+the clock says little; what the work takes of processors then bounds what it can be. What the nodes
+take while they wait, as in the runs of one process, is taken off.
 """
 
 from __future__ import annotations
@@ -73,15 +74,18 @@ def compare(panel: Panel, address: str, pairs: int) -> None:
         runs.append(pair)
     same = here._parameters.coefficients.tobytes() == there._parameters.coefficients.tobytes()
     ratios = [alone.clock / spread.clock for alone, spread in runs]
+    waiting = sum(a.there for a, _ in runs) / sum(a.clock for a, _ in runs)
     alone, driver, nodes = (
         statistics.median(values)
-        for values in zip(*((a.here, b.here, b.there) for a, b in runs), strict=True)
+        for values in zip(
+            *((a.here, b.here, b.there - waiting * b.clock) for a, b in runs), strict=True
+        )
     )
     print(f"same bytes: {same}")
     print(f"clock: {statistics.median(ratios):.2f} x, {min(ratios):.2f} to {max(ratios):.2f}")
     print(f"processors: {alone:.2f} s alone; {nodes:.2f} s on nodes and {driver:.2f} s here")
-    print(f"at most, if nothing here overlaps: {alone / (nodes / 2 + driver):.2f} x")
-    print(f"if what is done here overlaps: {alone / max(nodes / 2, (nodes + driver) / 2):.2f} x")
+    quiet = alone / max(nodes / 2, (nodes + driver) / 2)
+    print(f"on two cores with nothing else to do, by processors: {quiet:.2f} x")
 
 
 def estimated(model: Arima, panel: Panel) -> Spent:

@@ -4,7 +4,7 @@
 
 Each demo shop (series x days, ten locations) is landed and made up to its features, then a cheap
 family is trained and the newest day but one planned, and the newest day arrives and goes all the
-way to its plan. Every run is a process of its own; Great Expectations and imports are left out.
+way to its plan. Every run is a process of its own.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks import runs, shops
-from benchmarks.clock import APART, CHECKS
+from benchmarks.clock import APART
 from benchmarks.runs import Run
 
 _LOCATIONS = 10
 _SHOPS = "300x120,3000x120,30000x120,3000x1200"
-_FIXED = {*APART, CHECKS, "what is stale", "column lineage", "pictures"}
+_FIXED = {*APART, "what is stale", "column lineage", "pictures"}
 """Parts that hardly know how large a shop is."""
 _TABLES = ("landing", "raw_sales", "validated_sales", "clean_demand", "features", "forecasts",
            "replenishment_plan", "replenishment_reasons")  # fmt: skip

@@ -50,7 +50,7 @@ CONTEXT_DAYS = 182
 JUDGED_DAYS = 365
 """A series that did not move for a year is not worth a model."""
 
-_BATCH = 100
+_BATCH = 250
 """Series estimated in one piece."""
 _BATCH_ON_DEVICE = 500
 

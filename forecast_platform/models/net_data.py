@@ -5,6 +5,7 @@ Imports numpy and torch alone.
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -148,6 +149,19 @@ class Inputs:
         self._back = torch.arange(CONTEXT, device=device)
         self._ahead = CONTEXT + torch.arange(horizon, device=device)
         self._usable: Index | None = None
+
+    def at(self, device: torch.device) -> Inputs:
+        """The same on another device."""
+        moved = copy.copy(self)
+        moved.device = device
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(moved, name, value.to(device))
+        for name in ("past", "future"):
+            held = [(relative, values.to(device)) for relative, values in getattr(self, name)]
+            setattr(moved, name, held)
+        moved.outlook = [(values.to(device), row.to(device)) for values, row in self.outlook]
+        return moved
 
     def _told(self, outlook: Outlook) -> tuple[Tensor, Tensor]:
         """(R, T, H) values of the days ahead of each origin, unknown ones 0; row of each series."""

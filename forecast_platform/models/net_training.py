@@ -18,6 +18,7 @@ from torch import Tensor, nn  # noqa: TID253
 
 from forecast_platform.models.base import Progress
 from forecast_platform.models.net_data import Inputs
+from forecast_platform.models.net_team import Team
 from forecast_platform.models.networks import Network
 
 PATIENCE = 5
@@ -101,6 +102,7 @@ def train(
     plan: Plan,
     progress: Progress | None = None,
     checkpoint: Path | None = None,
+    team: Team | None = None,
 ) -> None:
     """Train in place, stopping early on the last days, and keep the best weights.
 
@@ -114,6 +116,8 @@ def train(
         progress: Told the epoch and the loss on the days held out.
         checkpoint: File that the state is written to after every epoch; a training that finds it
             goes on from there, to the same weights as if it had never stopped.
+        team: Where several processes train alike, each on its share of every batch; the first
+            writes the checkpoint.
     """
     horizon = inputs.horizon
     most = max(inputs.usable(horizon).size // plan.batch, plan.fewest_batches)
@@ -126,15 +130,16 @@ def train(
     at = _Progress()
     parts: dict[str, Any] = {"network": network, "optimiser": optimiser, "schedule": schedule}
     if checkpoint is not None and checkpoint.exists():
-        at = _restore(checkpoint, parts, rng)
+        at = _restore(checkpoint, parts, rng, inputs.device)
     while at.epoch < plan.epochs and at.stale < PATIENCE:
-        _epoch(network, inputs, rng, plan, batches, optimiser, schedule)
+        _epoch(network, inputs, rng, plan, batches, optimiser, schedule, at.epoch, team)
         at.epoch += 1
         loss = _held_out_loss(network, inputs, *held_out)
+        loss = team.agreed(loss) if team else loss
         _note(at, _weights(network), loss)
         if progress:
             progress(at.epoch, loss)
-        if checkpoint is not None:
+        if checkpoint is not None and not (team and team.rank):
             _keep(checkpoint, parts, rng, at)
     network.load_state_dict(_mean_weights(at.recent))
     if _held_out_loss(network, inputs, *held_out) > at.best_loss:
@@ -158,18 +163,27 @@ def _epoch(
     batches: int,
     optimiser: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
+    number: int,
+    team: Team | None,
 ) -> None:
     network.train()
+    if team:
+        team.begin(number)
     reduced = has_bfloat16(inputs.device) if plan.bfloat16 is None else plan.bfloat16
     series, column = inputs.sample(rng, batches * plan.batch, inputs.horizon)
     hidden = rng.random(len(series)) < FORGET_SERIES
     for start in range(0, len(series), plan.batch):
-        part = slice(start, start + plan.batch)
+        batch = slice(start, start + plan.batch)
+        part = team.share(batch) if team else batch
         window = inputs.window(series[part], column[part], hide=hidden[part])
         target = inputs.targets(series[part], column[part])
         optimiser.zero_grad(set_to_none=True)
         with torch.autocast(inputs.device.type, torch.bfloat16, reduced):
-            value = network.loss(inputs, window, target)
+            if team:
+                whole = inputs.targets(series[batch], column[batch])
+                value = team.loss(inputs, window, target, whole)
+            else:
+                value = network.loss(inputs, window, target)
         value.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
@@ -214,12 +228,14 @@ def _keep(path: Path, parts: dict[str, Any], rng: np.random.Generator, at: _Prog
     whole.replace(path)
 
 
-def _restore(path: Path, parts: dict[str, Any], rng: np.random.Generator) -> _Progress:
-    state = torch.load(path, weights_only=True)
+def _restore(
+    path: Path, parts: dict[str, Any], rng: np.random.Generator, where: torch.device
+) -> _Progress:
+    state = torch.load(path, weights_only=True, map_location=where)
     for name, part in parts.items():
         part.load_state_dict(state[name])
     rng.bit_generator.state = state["rng"]
-    torch.set_rng_state(state["torch"][0])
+    torch.set_rng_state(state["torch"][0].cpu())
     if len(state["torch"]) > 1:
-        torch.cuda.set_rng_state(state["torch"][1])
+        torch.cuda.set_rng_state(state["torch"][1].cpu())
     return _Progress(**state["at"])

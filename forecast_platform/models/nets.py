@@ -32,6 +32,7 @@ from forecast_platform.models.compress import narrowed, packed, unpacked
 from forecast_platform.models.drivers import LEVEL, Parts
 from forecast_platform.models.net_answers import answer, sample_paths
 from forecast_platform.models.net_data import CONTEXT, FIRST_CONTEXT, Inputs, Schema
+from forecast_platform.models.net_team import devices_for, train_together
 from forecast_platform.models.net_training import Plan, device, one_thread, train
 from forecast_platform.models.networks import TWEEDIE_POWER, Architecture, Cell, Network
 from forecast_platform.models.seasonal_naive import SeasonalNaive, lag_one
@@ -69,6 +70,8 @@ class Net(WindowForecaster):
         self.seeds = seeds
         self.checkpoints: Path | None = None
         """Folder of checkpoints, from which an interrupted `fit` goes on."""
+        self.devices: list[str] = []
+        """Devices that share every batch, such as "cuda:0"; by default as many GPUs as pay."""
         self._schema: Schema | None = None
         self._networks: list[Network] = []
         self._packed: list[dict[str, torch.Tensor]] = []
@@ -114,7 +117,11 @@ class Net(WindowForecaster):
             network = start or Network(inputs.schema, self.architecture).to(inputs.device)
             folder = None if start else self.checkpoints
             checkpoint = folder / f"seed{seed}.pt" if folder else None
-            train(network, inputs, np.random.default_rng(seed), plan, progress, checkpoint)
+            devices = self.devices or devices_for(plan.batch)
+            if len(devices) > 1:
+                train_together(network, inputs, seed, plan, devices, progress, checkpoint)
+            else:
+                train(network, inputs, np.random.default_rng(seed), plan, progress, checkpoint)
         return network
 
     def compressed(self, keep: float = 0.5, panel: Panel | None = None, seed: int = 0) -> Self:
