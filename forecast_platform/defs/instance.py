@@ -15,7 +15,8 @@ import yaml
 from forecast_platform import errors
 from forecast_platform.databases import make_schemas, postgres_address
 from forecast_platform.errors import PlatformError
-from forecast_platform.settings import Settings
+from forecast_platform.settings import Settings, settings
+from forecast_platform.storage import storage_failure
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
@@ -159,6 +160,8 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
             # Our own errors are whole sentences; of others the class is half of what they say.
             if cause and cause.cls_name in _OWN_ERRORS:
                 text = text.partition(": ")[2]
+            elif lost := storage_failure(settings().storage, RuntimeError(text)):
+                text = str(lost)
             return f"{event.step_key} failed: {text} (run {result.run_id})"
     failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
     return f"Run {result.run_id} failed: " + "; ".join(

@@ -1,17 +1,16 @@
 """What quality found in a table, as results of its asset checks."""
 
-from pathlib import Path
-
 import dagster as dg
 import polars as pl
 
 from forecast_platform.contracts import Table, validated
 from forecast_platform.quality import Verdict, check, save_result, table_page
 from forecast_platform.quality.accounting import imbalance
+from forecast_platform.storage import Place
 
 
 def expectations(
-    name: str, frame: pl.DataFrame, table: Table, data_docs: Path
+    name: str, frame: pl.DataFrame, table: Table, data_docs: Place
 ) -> dg.AssetCheckResult:
     """The verdict of the Great Expectations suite on validated rows, with its reasons."""
     if frame.is_empty():
@@ -33,7 +32,7 @@ def expectations(
         description="; ".join(reasons) or "Every expectation holds.",
         metadata={
             **report.statistics,
-            "data_docs": dg.MetadataValue.path(table_page(name, data_docs)),
+            "data_docs": dg.MetadataValue.path(str(table_page(name, data_docs))),
         },
     )
 
