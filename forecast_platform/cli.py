@@ -20,7 +20,7 @@ from forecast_platform.model_verbs import Day
 from forecast_platform.model_verbs import app as model_verbs
 from forecast_platform.servers import WORKSPACE, Addresses, Server, become, serve
 from forecast_platform.settings import home_folder, save_settings, settings
-from forecast_platform.storage import children
+from forecast_platform.storage import children, storage_failure
 from forecast_platform.terminal import console, fail, operator_of_home, watching
 
 if TYPE_CHECKING:
@@ -205,6 +205,8 @@ def main() -> None:
         Console(stderr=True).print("Stopped. Run the same command again to resume.")
         sys.exit(130)
     except Exception as error:
+        if lost := storage_failure(settings().storage, error):
+            fail(str(lost))
         refusal = refused_by_system(error)
         if refusal is None:
             raise

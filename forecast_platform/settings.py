@@ -284,9 +284,9 @@ class Settings(BaseSettings):
         return self.home / "mlflow"
 
     @property
-    def data_docs(self) -> Path:
+    def data_docs(self) -> Place:
         """Folder of the Great Expectations Data Docs."""
-        return self.home / "data_docs"
+        return self.stored("data_docs")
 
 
 @lru_cache

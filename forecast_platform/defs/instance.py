@@ -17,6 +17,7 @@ from forecast_platform import errors
 from forecast_platform.databases import make_schemas, postgres_address
 from forecast_platform.errors import PlatformError
 from forecast_platform.settings import Settings, settings
+from forecast_platform.storage import storage_failure
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
@@ -190,4 +191,6 @@ def told_by(error: SerializableErrorInfo | None) -> str:
         return "no reason given"
     text = str(cause.message).strip()
     # Our own errors are whole sentences; of others the class is half of what they say.
-    return text.partition(": ")[2] if cause.cls_name in _OWN_ERRORS else text
+    if cause.cls_name in _OWN_ERRORS:
+        return text.partition(": ")[2]
+    return str(storage_failure(settings().storage, RuntimeError(text)) or text)

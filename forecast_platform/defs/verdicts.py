@@ -1,7 +1,5 @@
 """What quality found in a table, as results of its asset checks."""
 
-from pathlib import Path
-
 import dagster as dg
 import polars as pl
 
@@ -10,6 +8,7 @@ from forecast_platform.lake import polars_schema
 from forecast_platform.quality import Verdict, check, save_result, table_page
 from forecast_platform.quality.accounting import imbalance
 from forecast_platform.quality.check import MOST_ROWS, evenly_spread
+from forecast_platform.storage import Place
 
 _MARKDOWN = {"|": "/", "<": "&lt;", "[": "&#91;", "`": "'"}
 
@@ -44,7 +43,7 @@ class Tally:
         self._reasons.append(_reasons(refused))
         self._landed += landed.height
 
-    def expectations(self, data_docs: Path) -> dg.AssetCheckResult:
+    def expectations(self, data_docs: Place) -> dg.AssetCheckResult:
         """The verdict of the Great Expectations suite on validated rows, with its reasons."""
         name = self._stored.name
         if self.accepted.is_empty():
@@ -67,7 +66,7 @@ class Tally:
             description="; ".join(reasons) or "Every expectation holds.",
             metadata={
                 **report.statistics,
-                "data_docs": dg.MetadataValue.path(table_page(name, data_docs)),
+                "data_docs": dg.MetadataValue.path(str(table_page(name, data_docs))),
             },
         )
 

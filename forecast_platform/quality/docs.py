@@ -12,14 +12,17 @@ from __future__ import annotations
 import datetime as dt
 import html
 import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from forecast_platform.quality.check import QualityReport
 from forecast_platform.quality.suite import great_expectations, new_context
+from forecast_platform.storage import Place, StorePath, children, write_whole
 
-_RESULTS = "results"
+_RESULTS, _JSON = "results", ".json"
+_OVERVIEW_PAGE = "tables.html"
 _SITE = "data_docs"
 # A fixed run instead of the clock: a table's newest result replaces the one before.
 _RUN = "newest"
@@ -38,21 +41,32 @@ _OVERVIEW = """\
 """
 
 
-def save_result(report: QualityReport, folder: Path) -> Path:
+def save_result(report: QualityReport, folder: Place) -> Place:
     """Keep the table's newest result for the next build; needs no Great Expectations."""
     path = folder / _RESULTS / f"{report.table}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(json.dumps(report.result), encoding="utf-8")
-    return unfinished.replace(path)
+    write_whole(path, json.dumps(report.result).encode())
+    return path
 
 
-def build_data_docs(folder: Path) -> Path:
+def build_data_docs(folder: Place) -> Place:
     """Build the pages of all saved results under `folder`.
 
     Returns:
         `tables.html`, which leads to every table's page.
     """
+    results = [path for path in children(folder / _RESULTS) if path.name.endswith(_JSON)]
+    if not isinstance(folder, StorePath):
+        return _built(folder, results)
+    with tempfile.TemporaryDirectory() as made:
+        site = Path(made)
+        _built(site, results)
+        for path in sorted(site.rglob("*")):
+            if path.is_file():
+                (folder / path.relative_to(site).as_posix()).write_bytes(path.read_bytes())
+    return folder / _OVERVIEW_PAGE
+
+
+def _built(folder: Path, results: Sequence[Place]) -> Path:
     gx = great_expectations()
     from great_expectations.core.expectation_validation_result import (
         expectationSuiteValidationResultSchema,
@@ -66,31 +80,35 @@ def build_data_docs(folder: Path) -> Path:
     context = new_context()
     context.add_data_docs_site(_SITE, _site(folder))
     overview = []
-    for path in sorted((folder / _RESULTS).glob("*.json")):
+    for path in results:
         saved = _harmless(json.loads(path.read_text("utf-8")))
-        overview.append(_overview_row(path.stem, saved))
+        table = path.name.removesuffix(_JSON)
+        overview.append(_overview_row(table, saved))
         result = expectationSuiteValidationResultSchema.load(saved)
         configurations = [r.expectation_config for r in result.results]
-        context.suites.add(gx.ExpectationSuite(name=path.stem, expectations=configurations))
+        context.suites.add(gx.ExpectationSuite(name=table, expectations=configurations))
         key = ValidationResultIdentifier(
-            expectation_suite_identifier=ExpectationSuiteIdentifier(path.stem),
+            expectation_suite_identifier=ExpectationSuiteIdentifier(table),
             run_id=RunIdentifier(run_name=_RUN, run_time=_RUN_TIME),
-            batch_identifier=path.stem,
+            batch_identifier=table,
         )
         context.validation_results_store.set(key, result)
     context.build_data_docs(site_names=[_SITE])
-    page = folder / "tables.html"
+    page = folder / _OVERVIEW_PAGE
     page.write_text(_OVERVIEW.format(rows="\n".join(overview)), encoding="utf-8")
     return page
 
 
-def table_page(table: str, folder: Path) -> Path:
+def table_page(table: str, folder: Place) -> Place:
     """Where the page of the table's newest result lies once it is built."""
-    moment = f"{_RUN_TIME:%Y%m%dT%H%M%S.%fZ}"
-    return folder / "validations" / table / _RUN / moment / f"{table}.html"
+    return folder / _page_of(table)
 
 
-def write_data_docs(reports: Sequence[QualityReport], folder: Path) -> Path:
+def _page_of(table: str) -> str:
+    return f"validations/{table}/{_RUN}/{_RUN_TIME:%Y%m%dT%H%M%S.%fZ}/{table}.html"
+
+
+def write_data_docs(reports: Sequence[QualityReport], folder: Place) -> Place:
     """Save the results of `reports` and build the pages; other tables keep their last result.
 
     Returns:
@@ -132,7 +150,7 @@ def _overview_row(table: str, result: dict[str, Any]) -> str:
     broken = [r["expectation_config"] for r in result["results"] if not r["success"]]
     named = [f"{c['type']}({c['kwargs'].get('column', '')}) {c['severity']}" for c in broken]
     cells = (
-        f'<a href="{table_page(table, Path()).as_posix()}">{html.escape(table)}</a>',
+        f'<a href="{_page_of(table)}">{html.escape(table)}</a>',
         "holds" if result["success"] else f"{len(broken)} of {len(result['results'])} broken",
         html.escape("; ".join(named)),
     )

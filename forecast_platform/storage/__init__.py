@@ -6,7 +6,14 @@ did; a `StorePath` lies under the setting `storage_url`.
 
 from forecast_platform.storage.locks import Lease, Lock, lock
 from forecast_platform.storage.models import fetched, published
-from forecast_platform.storage.paths import Place, Storage, StorePath, children, write_whole
+from forecast_platform.storage.paths import (
+    Place,
+    Storage,
+    StorePath,
+    children,
+    storage_failure,
+    write_whole,
+)
 
 __all__ = [
     "Lease",
@@ -18,5 +25,6 @@ __all__ = [
     "fetched",
     "lock",
     "published",
+    "storage_failure",
     "write_whole",
 ]

@@ -31,6 +31,10 @@ _CLIENT_OPTIONS = {
 }  # fmt: skip
 _FLAGS = {"allow_http", "allow_invalid_certificates"}
 _NO_BUCKET = "NoSuchBucket|ContainerNotFound|bucket does not exist"
+_FROM_STORAGE = (
+    r"Generic (S3|GCS|MicrosoftAzure)|object[- ]store error|when calling the \w+ operation|"
+    "botocore|the endpoint URL"
+)
 _HINTS = {
     _NO_BUCKET: "make the bucket, or mend storage_url",
     "InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|AuthenticationFailed|40[13] |"
@@ -58,9 +62,14 @@ class Storage:
         return StorePath(self, key)
 
     @property
+    def max_retries(self) -> int:
+        """How often a request is made again that fails by no fault of its own."""
+        return int(self.options.get("max_retries", _MAX_RETRIES))
+
+    @property
     def delta_options(self) -> dict[str, str]:
         """Options for deltalake: a commit is a conditional put, so that of two one wins."""
-        own = {"max_retries": str(_MAX_RETRIES), "retry_timeout": f"{_RETRY_SECONDS}s"}
+        own = {"max_retries": str(self.max_retries), "retry_timeout": f"{_RETRY_SECONDS}s"}
         if self.url.startswith("s3:"):
             own["aws_conditional_put"] = "etag"
         return own | dict(self.options)
@@ -68,12 +77,12 @@ class Storage:
     @property
     def polars_options(self) -> dict[str, Any]:
         """As `delta_options`, in the types that polars wants."""
-        return {**self.delta_options, "max_retries": _MAX_RETRIES}
+        return {**self.delta_options, "max_retries": self.max_retries}
 
     @property
     def client(self) -> ObjectStore:
         """The library's client, one per process."""
-        return _client(self.url, tuple(sorted(self.options.items())))
+        return _client(self.url, tuple(sorted(self.options.items())), self.max_retries)
 
     def refused(self, error: BaseException, what: str = "cannot be used") -> StorageError:
         """What went wrong as one sentence without secrets."""
@@ -87,7 +96,7 @@ class Storage:
 
 
 @lru_cache
-def _client(url: str, options: tuple[tuple[str, str], ...]) -> ObjectStore:
+def _client(url: str, options: tuple[tuple[str, str], ...], max_retries: int) -> ObjectStore:
     # Not at the top: a home that lies in a folder needs no such library.
     try:
         from obstore.exceptions import BaseError
@@ -97,14 +106,14 @@ def _client(url: str, options: tuple[tuple[str, str], ...]) -> ObjectStore:
             'Object storage needs one more library: install "forecast-platform[storage]".'
         ) from error
     opened_at: Callable[..., ObjectStore] = from_url
-    retries = {"max_retries": _MAX_RETRIES, "retry_timeout": dt.timedelta(seconds=_RETRY_SECONDS)}
+    retries = {"max_retries": max_retries, "retry_timeout": dt.timedelta(seconds=_RETRY_SECONDS)}
     config: dict[str, Any] = {}
     for_client: dict[str, Any] = {}
     for name, value in options:
         bare = _PREFIXES.sub("", name.lower())
         if bare in _CLIENT_OPTIONS:
             for_client[bare] = value.lower() == "true" if bare in _FLAGS else value
-        else:
+        elif bare != "max_retries":
             config[name] = value
     try:
         store: ObjectStore = opened_at(
@@ -116,6 +125,18 @@ def _client(url: str, options: tuple[tuple[str, str], ...]) -> ObjectStore:
             "object_store crate, as docs/storage.md shows."
         ) from None
     return store
+
+
+def storage_failure(storage: Storage | None, error: BaseException) -> StorageError | None:
+    """The sentence for an error that other libraries raised because of the storage, else None."""
+    seen: BaseException | None = error
+    while seen is not None and storage is not None:
+        if isinstance(seen, StorageError):
+            return seen
+        if re.search(_FROM_STORAGE, f"{type(seen).__module__} {seen}"):
+            return storage.refused(seen, "failed")
+        seen = seen.__cause__ or seen.__context__
+    return None
 
 
 class Entry(NamedTuple):

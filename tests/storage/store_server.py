@@ -17,6 +17,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 BUCKET = "shop"
+_LASTING = {"gone", "denied"}
+Answer = tuple[int, list[tuple[str, str]], bytes]
+_FAILURE: Answer = (500, [], b"<Error><Code>InternalError</Code></Error>")
+_REFUSAL: Answer = (
+    403, [], b"<Error><Code>InvalidAccessKeyId</Code><Message>No such key.</Message>"
+    b"<AWSAccessKeyId>shop-key</AWSAccessKeyId></Error>",
+)  # fmt: skip
 
 
 def free_port() -> int:
@@ -44,7 +51,8 @@ def failing(address: str, every: int, how: str) -> Iterator[str]:
         address: The server behind it.
         every: n.
         how: `before` answers 500 unasked, `after` does what was asked and answers 500 all the
-            same, `slow` lets it wait for a second.
+            same, `slow` lets it wait for a second; `gone` fails every one after the n-th, and
+            `denied` as `gone`, because the keys are wrong.
     """
     port = free_port()
     target = address.rpartition(":")[2]
@@ -88,11 +96,12 @@ def _serve(port: int, target: int, every: int, how: str) -> None:
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            is_bad = next(numbers) % every == 0
-            status, headers, content = 500, [], b"<Error><Code>InternalError</Code></Error>"
+            number = next(numbers)
+            is_bad = number > every if how in _LASTING else number % every == 0
+            status, headers, content = _REFUSAL if how == "denied" else _FAILURE
             if is_bad and how == "slow":
                 time.sleep(1)
-            if not is_bad or how != "before":
+            if not is_bad or how in {"after", "slow"}:
                 behind = http.client.HTTPConnection("127.0.0.1", target)
                 behind.request(self.command, self.path, body, dict(self.headers))
                 said = behind.getresponse()

@@ -60,7 +60,7 @@ def test_a_storage_that_fails_now_and_then_loses_and_doubles_nothing(
     storage: Storage, server: str, how: str
 ) -> None:
     written = [day(n) for n in range(5)]
-    with store_server.failing(server, 3, how) as address:
+    with store_server.failing(server, 20 if how == "slow" else 4, how) as address:
         shaky = Lake(replace(storage, options=store_server.options(address)) / "lake")
         for one in written:
             shaky.replace_days(STOCK, stock([one]), [one])
