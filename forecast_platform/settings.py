@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     retrain_changed_share: float | None = Field(
         None, gt=0, le=1, description="Share of the units trained on that retrains once changed."
     )
+    training_tags: dict[str, Any] = Field(
+        {}, description="Tags of training runs, such as those by which a cluster gives them a GPU."
+    )
     sample_paths: int = Field(200, ge=20, description="Sample paths per series.")
     seed: int = Field(7, description="Seed of everything random.")
 
