@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export FORECAST_PLATFORM_HOME ?= $(CURDIR)/home
 
-.PHONY: help setup demo test nightly lint types format bench docs ui images clean
+.PHONY: help setup demo test nightly lint types format bench docs ui images audit clean
 
 help: ## Say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ ui: setup ## Dagster and MLflow pages
 images: ## Container image; WHEELS names a folder of wheels to prefer
 	docker build -f docker/Dockerfile $(if $(WHEELS),--build-context wheels=$(WHEELS)) \
 		-t forecast-platform:0.1.0 .
+
+audit: setup ## Known vulnerabilities of what the lock pins; asks the package index
+	$(BIN)/uv tool run pip-audit --requirement requirements.lock --no-deps --disable-pip
 
 clean: ## Remove the environment and compiled kernels
 	rm -rf $(VENV)

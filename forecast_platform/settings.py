@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     retrain_accuracy_band: float = Field(
         0.2, gt=0, description="Share by which errors may rise before models are made again."
     )
+    training_tags: dict[str, Any] = Field(
+        {}, description="Tags of training runs, such as those by which a cluster gives them a GPU."
+    )
     sample_paths: int = Field(200, ge=20, description="Sample paths per series.")
     seed: int = Field(7, description="Seed of everything random.")
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -195,24 +198,69 @@ def test_the_configuration_of_the_cluster_names_settings() -> None:
 
 def test_images_of_the_cluster_are_of_this_version() -> None:
     kustomized = read(KUBERNETES / "kustomization.yaml")["images"]
-    gpu = read(KUBERNETES / "values-gpu.yaml")["runLauncher"]["config"]["k8sRunLauncher"]
+    gpu = read(DOCKER / "kubernetes-gpu" / "kustomization.yaml")["patches"][0]["patch"]
     image = CODE["image"]
     assert image["tag"] == f"{VERSION}-k8s"
     assert VALUES["dagsterWebserver"]["image"] == VALUES["dagsterDaemon"]["image"] == image
     assert [(each["newName"], each["newTag"]) for each in kustomized] == [
         (image["repository"], image["tag"])
     ]
-    on_gpu = gpu["runK8sConfig"]["containerConfig"]["image"]
-    assert on_gpu == f"{image['repository']}:{image['tag']}-gpu"
+    assert f'"image": "{image["repository"]}:{image["tag"]}-gpu"' in gpu
 
 
 def test_the_chart_runs_what_is_installed() -> None:
     (pinned,) = re.findall(r"^dagster==(\S+)", (ROOT / "requirements.lock").read_text(), re.M)
-    for name in ("values.yaml", "values-gpu.yaml"):
-        assert f"--version {pinned}" in (KUBERNETES / name).read_text()
+    assert f"--version {pinned}" in (KUBERNETES / "values.yaml").read_text()
 
 
 @pytest.mark.parametrize("each", [*manifests()], ids=lambda each: each["kind"])
 def test_objects_of_the_cluster_fit_its_schema(each: Yaml) -> None:
     checker = pytest.importorskip("kubernetes_validate", reason="needs the dev extra")
     checker.validate(each, KUBERNETES_VERSION, strict=True)
+
+
+def put_together(folder: str) -> dict[tuple[str, str], Yaml]:
+    """The objects as kubectl would apply them, by kind and name."""
+    if shutil.which("kubectl") is None:
+        pytest.skip("needs kubectl")
+    done = subprocess.run(
+        ["kubectl", "kustomize", DOCKER / folder], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    objects = yaml.safe_load_all(done.stdout)
+    return {(each["kind"], each["metadata"]["name"]): each for each in objects}
+
+
+@pytest.mark.parametrize("folder", ["kubernetes", "kubernetes-gpu"])
+def test_kubectl_puts_the_objects_together(folder: str) -> None:
+    checker = pytest.importorskip("kubernetes_validate", reason="needs the dev extra")
+    objects = put_together(folder)
+    assert {*objects} == {(each["kind"], each["metadata"]["name"]) for each in manifests()}
+    for (kind, _), each in objects.items():
+        checker.validate(each, KUBERNETES_VERSION, strict=True)
+        assert kind == "Namespace" or each["metadata"]["namespace"] == "forecast-platform"
+    pod = objects["Deployment", "mlflow"]["spec"]["template"]["spec"]
+    image = CODE["image"]
+    assert pod["containers"][0]["image"] == f"{image['repository']}:{image['tag']}"
+
+
+def test_trainings_alone_go_to_the_gpu_nodes() -> None:
+    checker = pytest.importorskip("kubernetes_validate", reason="needs the dev extra")
+    plain, gpu = (
+        put_together(folder)["ConfigMap", "forecast-platform-settings"]["data"]
+        for folder in ("kubernetes", "kubernetes-gpu")
+    )
+    assert plain.items() < gpu.items()
+    ((name, said),) = gpu.items() - plain.items()
+    tags = Settings(training_tags=json.loads(said)).training_tags
+    assert name.removeprefix("FORECAST_PLATFORM_").lower() == "training_tags"
+    (config,) = tags.values()
+    given, wanted = config["container_config"], config["pod_spec_config"]
+    pod = {
+        "containers": [{"name": "run", "image": given["image"], "resources": given["resources"]}],
+        "nodeSelector": wanted["node_selector"],
+        "tolerations": wanted["tolerations"],
+    }
+    about = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "run"}}
+    checker.validate({**about, "spec": pod}, KUBERNETES_VERSION, strict=True)
+    assert given["resources"]["limits"]["nvidia.com/gpu"] == "1"

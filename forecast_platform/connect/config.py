@@ -6,10 +6,12 @@ file that holds it, and read when a source is opened.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -176,6 +178,21 @@ class RestSource(_Source):
     backoff_seconds: float = Field(1, ge=0, description="First wait after a failure; it doubles.")
     timeout_seconds: float = Field(60, gt=0)
     tables: dict[str, RestFeed] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _keeps_its_secret(self) -> RestSource:
+        address = urlsplit(self.address)
+        if self.auth and address.scheme == "http" and not _is_near(address.hostname or ""):
+            raise ValueError("`address` should be https://, else its secret travels in the clear")
+        return self
+
+
+def _is_near(host: str) -> bool:
+    """Whether a host is this machine, of a private network, or a container beside this one."""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return "." not in host
 
 
 Source = Annotated[SqlSource | RestSource, Field(discriminator="kind")]

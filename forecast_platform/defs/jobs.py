@@ -52,6 +52,7 @@ weekly_training = dg.define_asset_job(
     "weekly_training",
     selection=[*MODEL_ASSETS, "model_scores", *trained(settings())],
     partitions_def=WEEKLY,
+    tags=settings().training_tags,
     description="Trains every family on data up to the cutoff, chooses the champion and the policy "
     "of every item at every location.",
 )

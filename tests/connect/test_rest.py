@@ -285,6 +285,8 @@ def test_trying_tells_what_is_wrong(shop: Settings, change: tuple[str, str], tol
         ("sources: {a: {kind: ftp}}", "ftp"),
         ("sources: {a: {kind: rest, address: 'http://u:p@h', tables: {sales: {path: x}}}}",
          "pattern"),
+        ("sources: {a: {kind: rest, address: 'http://shop.example', auth: {kind: bearer, secret: "
+         "{env: A}}, tables: {sales: {path: x}}}}", "https://"),
         ("sources: {a: {kind: rest, address: 'http://h', tables: {tales: {path: x}}}}", "tales"),
         ("sources: {a: {kind: rest, address: 'http://h', tables: {sales: {path: x, columns: "
          "{a: b}}}}}", "['b'] not known"),
