@@ -25,7 +25,7 @@ from forecast_platform.lake.days import spans
 from forecast_platform.lake.ledger import WHOLE, Ledger
 from forecast_platform.lake.schema import MONTH, conform, month_of, polars_schema
 
-LAYOUT = 3
+LAYOUT = 4
 """Version of the folder layout; raised when an older home can no longer be read."""
 
 
