@@ -30,7 +30,7 @@ PARTS = {
     "column lineage": ("sql.lineage:column_lineage",),
     "features": ("features:compute",),
     "training": ("training:train_family", "training:train_ensemble", "training:crown"),
-    "forecasts": ("issuing:gathered",),
+    "forecasts": ("issuing:publish_issued",),
     "plan": ("replenishment:make_plans",),
     "accuracy": ("forecasting:score_issued",),
     "pictures": ("defs.pictures:forecast_against_actuals",),

@@ -29,7 +29,7 @@ _FORECAST_SETTINGS = ("horizon_days", "sample_paths", "seed", "country")
 PLAN_SETTINGS = (
     "service_level", "holding_rate", "order_cost", "cost_share", "lead_time_days",
     "lead_time_std_days", "review_days", "min_order_quantity", "pack_size",
-    "order_budget", "order_volume", "location_order_volume",
+    "order_budget", "order_volume", "location_order_volume", "transfer_cost", "country",
 )  # fmt: skip
 """Settings that carry the names of the plan's parameters."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from forecast_platform.models.base import on_offer
 from forecast_platform.models.drivers import explained
 from forecast_platform.panel import Panel
 from forecast_platform.replenishment import terms
+from forecast_platform.replenishment.order_days import with_order_days
 
 
 def issue(
@@ -67,7 +69,7 @@ def issue(
         progress.tell(f"forecasts {making.first} to {making.last}", done / len(revisions))
         known = panel.until(origin).last(FORECAST_CONTEXT_DAYS + 1)
         known = known.select(on_offer(known, [origin])[0])
-        lead = _terms(home, known, products, suppliers, lead_times.filter(pl.col("date") == origin))
+        lead = _terms(home, known, products, suppliers, lead_times, origin)
         for forecasts, demand in loaded[champion].issue(
             known, [origin],
             protection_days=lead["protection_days"].to_numpy(),
@@ -108,13 +110,39 @@ def forecast_drivers(
     return frame.select("driver", "contribution"), lacking
 
 
-def gathered(parts: Iterator[Mapping[str, pl.DataFrame]]) -> dict[str, pl.DataFrame]:
-    """All origins as one frame by table."""
-    held = {name: [polars_schema(tables()[name]).to_frame()] for name in ISSUED}
-    for part in parts:
-        for name, frame in part.items():
-            held[name].append(frame)
-    return {name: pl.concat(frames) for name, frames in held.items()}
+def publish_issued(
+    home: Home,
+    making: Making,
+    revisions: Mapping[dt.date, int],
+    load: Callable[[Path], Forecaster] = load_forecaster,
+    rows_at_once: int = 1_000_000,
+) -> dict[str, pl.DataFrame]:
+    """Issue origins and publish them, some at a time: a year of them need not fit into memory.
+
+    Args:
+        home: The home folder.
+        making: The making of `forecasts`.
+        revisions: Revision by origin.
+        load: Loads the forecaster of a folder.
+        rows_at_once: Forecasts from which on what is held is published.
+
+    Returns:
+        The origin of each row published, by table.
+    """
+    told = {name: [polars_schema(tables()[name]).to_frame().select("origin")] for name in ISSUED}
+    held: list[Mapping[str, pl.DataFrame]] = []
+    days: list[dt.date] = []
+    for origin, part in zip(revisions, issue(home, making, revisions, load), strict=True):
+        held.append(part)
+        days.append(origin)
+        if origin != making.last and sum(p["forecasts"].height for p in held) < rows_at_once:
+            continue
+        frames = {name: pl.concat([p[name] for p in held]) for name in ISSUED}
+        replace(making, days=days).publish(frames)
+        for name, frame in frames.items():
+            told[name].append(frame.select("origin"))
+        held, days = [], []
+    return {name: pl.concat(frames) for name, frames in told.items()}
 
 
 def _terms(
@@ -123,10 +151,14 @@ def _terms(
     products: pl.DataFrame,
     suppliers: pl.DataFrame,
     lead_times: pl.DataFrame,
+    origin: dt.date,
 ) -> pl.DataFrame:
-    """Terms of the panel's series, in its order (sorted by item and location)."""
+    """Terms of the panel's series on a day, in its order (sorted by item and location)."""
     series = pl.DataFrame(
         {"item_id": panel.items.tolist(), "location_id": panel.locations.tolist()},
         schema={"item_id": pl.String, "location_id": pl.String},
     )
-    return terms(series, products, suppliers, home.plan_parameters, lead_times)
+    known = lead_times.filter(pl.col("date") == origin)
+    parameters = home.plan_parameters
+    found = terms(series, products, suppliers, parameters, known)
+    return with_order_days(found.with_columns(date=pl.lit(origin)), parameters.country)

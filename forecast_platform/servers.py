@@ -152,6 +152,9 @@ def _prepare(settings: Settings) -> None:
         "MLFLOW_BACKEND_STORE_URI": mlflow_address(settings),
         **artifacts_environment(settings.storage),
     }
+    # A code location that is told to stop lets calls in progress, such as sensors', end: not for
+    # Dagster's minute, which is longer than a container has.
+    os.environ.setdefault("DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD", "5")
 
 
 def _stop(running: Sequence[subprocess.Popen[bytes]]) -> None:

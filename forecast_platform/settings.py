@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     location_order_volume: float | None = Field(
         None, ge=0, description="Most volume of a day's orders for one location."
     )
+    transfer_cost: float | None = Field(
+        None, ge=0, description="Cost of moving a unit between locations; never moved if empty."
+    )
 
     learned_policies: bool = Field(
         False, description="Whether policies are learned with the models, which takes minutes."

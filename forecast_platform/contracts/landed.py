@@ -183,6 +183,9 @@ SUPPLIERS = Table(
                minimum=0),
         Column("min_order_value", DType.FLOAT, "Least value of all orders of a day together, if "
                "any is placed; on the row for all items.", "currency", False, minimum=0),
+        Column("order_weekdays", DType.STRING, "Weekdays on which the supplier takes orders, such "
+               "as 'mon,thu', public holidays excepted; empty: any day. On the row for all items.",
+               required=False),
     ),
 )  # fmt: skip
 

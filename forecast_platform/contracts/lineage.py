@@ -222,6 +222,8 @@ LINEAGE: Mapping[str, Mapping[str, Sources]] = {
         "raw_quantity": _ORDER,
         "order_quantity": _ORDER,
         "unlimited_quantity": _ORDER,
+        **dict.fromkeys(("transfer_in", "transfer_out", "transfer_from"), _ORDER),
+        "next_order_date": _from("validated_suppliers", "order_weekdays"),
         "supplier_minimum": _from("validated_suppliers", "min_order_value"),
         "order_volume": _ORDER + _from("validated_products", "volume"),
     },

@@ -59,7 +59,8 @@ _DEMAND = (
     Column("lead_time_source", DType.STRING, "Where the lead time comes from: deliveries of the "
            "item, of the supplier, what the supplier states for the item or for all, or settings.",
            allowed=("history_item", "history_supplier", "supplier_item", "supplier", "settings")),
-    _days("review_days", "Days between two chances to order."),
+    _days("review_days", "Days between two chances to order; with order days those from the day "
+          "after the run date to the order day after the next."),
     _days("protection_days", "Lead time plus review period."),
     _units("lead_time_demand", "Expected demand in the lead time.", required=False),
     _units("protection_demand", "Expected demand in the protection period.", required=False),
@@ -132,12 +133,19 @@ _LIMITS = (
            "empty without a budget."),
 )  # fmt: skip
 _DECISION = (
-    _units("raw_quantity", "order_up_to_level - inventory_position, at most order_cap, before "
-           "rounding.",
+    _units("transfer_in", "Units to move here from other locations before buying; empty where "
+           "stock is never moved.", required=False),
+    _units("transfer_out", "Units to move from here to other locations.", required=False),
+    Column("transfer_from", DType.STRING, "Where transfer_in comes from, as location=units joined "
+           "by commas.", required=False),
+    _units("raw_quantity", "order_up_to_level - inventory_position - transfer_in, at most "
+           "order_cap, before rounding.",
            required=False),
     _units("order_quantity", "Units to order, whole packs; empty if no quantity can be told.",
            required=False),
     Column("order_date", DType.DATE, "Day to send the order; empty without one.", required=False),
+    Column("next_order_date", DType.DATE, "First day after the run date on which the supplier "
+           "takes orders; empty: any day.", required=False),
     Column("latest_order_date", DType.DATE, "Last day to order before the stock-out; the order "
            "date if that has passed.", required=False),
     Column("expected_receipt_date", DType.DATE, "Day the order arrives.", required=False),

@@ -39,6 +39,18 @@ class ReasonCode(StrEnum):
         "No quantity: the forecast has gaps, or values that are not finite or are negative.",
     )
 
+    TRANSFER_IN = (
+        "TRANSFER_IN",
+        "Other locations have more than they need: it is moved here before any is bought.",
+    )
+    TRANSFER_OUT = (
+        "TRANSFER_OUT",
+        "More is here than is needed, and is moved to where the item is due.",
+    )
+    WAITS_FOR_ORDER_DAY = (
+        "WAITS_FOR_ORDER_DAY",
+        "Due, but the supplier takes no order the day after the run date: see next_order_date.",
+    )
     RAISED_TO_MOQ = "RAISED_TO_MOQ", "The quantity was raised to the supplier's minimum."
     ROUNDED_TO_PACKS = "ROUNDED_TO_PACKS", "The quantity was rounded up to whole packs."
     ROUNDED_TO_LOTS = (

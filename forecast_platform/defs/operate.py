@@ -13,6 +13,7 @@ import dagster as dg
 
 from forecast_platform import progress
 from forecast_platform.defs.instance import instance, loggers, materialise, require_success
+from forecast_platform.defs.resources import sharing
 from forecast_platform.defs.selection import assets_of
 from forecast_platform.errors import ModelError, PlatformError
 from forecast_platform.graph import Launch, last_cutoff, trained
@@ -130,4 +131,6 @@ def operator(settings: Settings) -> Iterator[Operator]:
     with instance(settings) as opened:
         from forecast_platform.definitions import defs
 
-        yield Operator(Home(settings), defs, opened)
+        home = Home(settings)
+        with sharing(home):
+            yield Operator(home, defs, opened)

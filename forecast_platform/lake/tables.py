@@ -22,7 +22,7 @@ from forecast_platform.lake.ledger import WHOLE, Ledger
 from forecast_platform.lake.schema import MONTH, conform, month_of, polars_schema
 from forecast_platform.storage import Lease, Lock, Place, StorePath, lock, write_whole
 
-LAYOUT = 3
+LAYOUT = 4
 """Version of the folder layout; raised when an older home can no longer be read."""
 
 

@@ -55,6 +55,9 @@ class Net(WindowForecaster):
         architecture: What the network is made of, by default the family's cell.
         plan: How it is trained.
         seeds: Networks that are trained alike from different random numbers and averaged.
+
+    Raises:
+        ModelError: If there is to be no network.
     """
 
     cell: ClassVar[Cell]
@@ -64,6 +67,8 @@ class Net(WindowForecaster):
         self, architecture: Architecture | None = None, plan: Plan | None = None, seeds: int = 1
     ) -> None:
         super().__init__()
+        if seeds < 1:
+            raise ModelError(f"The option seeds of {self.name} must be 1 or more, not {seeds}.")
         self.architecture = architecture or Architecture(cell=self.cell)
         self.plan = plan or Plan()
         self.effort = 1.0

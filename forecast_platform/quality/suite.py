@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from forecast_platform.contracts import Column, Table
+from forecast_platform.contracts.core import PROVENANCE
 from forecast_platform.quality import rules
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def suite(table: Table) -> ExpectationSuite:
     """What the contract of `table` promises, as expectations on a pandas frame of its columns.
 
     Columns, required values, closed sets, keys and date order are blocking; ranges are warnings
-    about plausibility. Types are left out: the lake casts every table to its contract's types.
+    about plausibility. Types are left out: the lake casts every table to its contract's types. So
+    are file and row number, which the platform wrote itself and accounts for per file and day.
 
     Args:
         table: A table as stored, such as `contracts.validated(landed)` or a derived table.
@@ -57,7 +59,8 @@ def suite(table: Table) -> ExpectationSuite:
     """
     expectations = [*_table_expectations(table)]
     for column in table.columns:
-        expectations += _column_expectations(column)
+        if column not in PROVENANCE:
+            expectations += _column_expectations(column)
     named: ExpectationSuite = great_expectations().ExpectationSuite(
         name=table.name, expectations=expectations
     )

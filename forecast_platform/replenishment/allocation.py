@@ -124,7 +124,7 @@ def taking_part(lines: pl.DataFrame, wanted: FloatArray, shared: SharedLimits) -
 def _could_be_early(lines: pl.DataFrame, wanted: FloatArray, shared: SharedLimits) -> BoolArray:
     """(N,) lines not due, to which a supplier with a minimum and due lines could be topped up."""
     has_due = np.bincount(shared.supplier, wanted > 0, minlength=shared.minimum.size) > 0
-    room = _numbers(lines, "order_up_to_level") > _numbers(lines, "inventory_position")
+    room = _numbers(lines, "order_up_to_level") > _numbers(lines, "planned_position")
     return np.asarray((wanted == 0) & room & (has_due & (shared.minimum > 0))[shared.supplier])
 
 
@@ -143,7 +143,7 @@ def lines_of(
     pack = _numbers(part, "pack_size")
     demand, days = _numbers(part, "protection_demand"), _numbers(part, "protection_days")
     longest = demand * (1 + parameters.max_cover_days / days)
-    raised = np.floor((longest - _numbers(part, "inventory_position")) / pack) * pack
+    raised = np.floor((longest - _numbers(part, "planned_position")) / pack) * pack
     has_minimum = shared.minimum[shared.supplier[takes_part]] > 0
     most = np.maximum(wanted[takes_part], np.where(has_minimum, raised, 0.0))
     return order_lines(

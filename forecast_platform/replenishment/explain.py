@@ -146,6 +146,8 @@ def _title(row: Mapping[str, Any]) -> str:
         return f"{what}: no quantity can be told"
     if row["order_quantity"] == 0:
         within = ", but due without the limits of the day" if row["unlimited_quantity"] else ""
+        if ReasonCode.WAITS_FOR_ORDER_DAY in row["reason_codes"].split(","):
+            within = f", but due: the supplier takes orders on {row['next_order_date']} next"
         return f"{what}: nothing to order{within}"
     supplier = row["supplier_id"] or "a supplier not known"
     return (
@@ -173,9 +175,10 @@ def _sums(row: Mapping[str, Any]) -> tuple[Sum, ...]:
     reorder = Sum(
         "reorder point",
         (
-            (f"expected demand in the lead time, {row['lead_time_days']} days",
+            (f"expected demand in the lead time, {_days(row['lead_time_days'])}",
              row["lead_time_demand"]),
-            (f"expected demand until the next review, {row['review_days']} days", after_lead_time),
+            (f"expected demand until the next review, {_days(row['review_days'])}",
+             after_lead_time),
             *([("the season, after the days forecast", season)] if season else []),
             (_protection(row), row["safety_stock"]),
         ),
@@ -195,6 +198,7 @@ def _sums(row: Mapping[str, Any]) -> tuple[Sum, ...]:
     wanted: list[tuple[str, float]] = [
         ("order-up-to level", row["order_up_to_level"]),
         ("inventory position", -row["inventory_position"]),
+        *([("moved here from other locations", -row["transfer_in"])] if row["transfer_in"] else []),
     ]
     if row["order_cap"] == row["raw_quantity"]:
         cut = row["raw_quantity"] - sum(value for _, value in wanted)
@@ -258,8 +262,8 @@ def _facts(row: Mapping[str, Any], model: Mapping[str, Any] | None) -> tuple[tup
     facts = [
         ("Class", f"{row['abc_class']}{row['xyz_class']}, {row['life_cycle'].replace('_', ' ')}"),
         ("Policy", _policy(row)),
-        ("Terms", f"lead time {row['lead_time_days']} days, give or take "
-         f"{row['lead_time_std_days']:.1f}, review every {row['review_days']} days"),
+        ("Terms", f"lead time {_days(row['lead_time_days'])}, give or take "
+         f"{row['lead_time_std_days']:.1f}, {_review(row)}"),
         ("Where from", row["parameters_from"].replace("=", " ").replace(",", ", ")),
         ("Stock-out expected", str(row["stockout_date"] or "not in sight")),
         ("Latest order date", str(row["latest_order_date"] or "none")),
@@ -269,12 +273,27 @@ def _facts(row: Mapping[str, Any], model: Mapping[str, Any] | None) -> tuple[tup
     if row["season_end"]:
         facts.append(("Season", f"until {row['season_end']}, {row['season_units']:,.1f} units "
                       "expected until then"))  # fmt: skip
+    if row["transfer_in"]:
+        facts.append(("Moved here", row["transfer_from"].replace("=", " ").replace(",", ", ")))
+    if row["transfer_out"]:
+        facts.append(("Moved away", f"{row['transfer_out']:,g} units to other locations"))
     if row["plan_gap"] is not None:
         facts.append(("Limits", f"{row['unlimited_quantity'] or 0:,g} units without them; no plan "
                       f"within them is worth more by over {row['plan_gap']:.4%}"))  # fmt: skip
     if model is not None:
         facts.append(("Model run", f"{model['run_id']}, {model['reason']}"))
     return tuple(facts)
+
+
+def _days(count: int) -> str:
+    return f"{count} day" if count == 1 else f"{count} days"
+
+
+def _review(row: Mapping[str, Any]) -> str:
+    if row["next_order_date"]:
+        return f"next order day of the supplier {row['next_order_date']}"
+    every = "day" if row["review_days"] == 1 else f"{row['review_days']} days"
+    return f"review every {every}"
 
 
 def _daily(row: Mapping[str, Any], forecasts: pl.DataFrame) -> tuple[tuple[dt.date, float], ...]:

@@ -10,6 +10,7 @@ import polars as pl
 
 from forecast_platform.contracts import QUANTILES, quantile_name
 from forecast_platform.replenishment.history import LOOK_BACK_DAYS
+from forecast_platform.replenishment.order_days import with_order_days
 from forecast_platform.replenishment.parameters import PlanParameters
 from forecast_platform.replenishment.terms import TERMS, one_per_key, terms, with_lead_times
 
@@ -59,9 +60,10 @@ def plan_lines(
     Returns:
         Sorted by date, item and location, with the columns of `lead_time_demand` (lead time and
         review of `terms` where it has none), the forecast's lineage, `terms` with lead times of
-        deliveries (their spread about the lead time in force), `landed_cost`, `has_demand` (a
-        lead-time demand row exists), `demand_valid` (its numbers make sense), `terms_changed`,
-        `lead_time_source` and `parameters_from`.
+        deliveries (their spread about the lead time in force), `next_order_date`,
+        `usual_review_days`, `landed_cost`, `has_demand` (a lead-time demand row exists),
+        `demand_valid` (its numbers make sense), `terms_changed`, `lead_time_source` and
+        `parameters_from`.
 
     Raises:
         ContractError: If a key occurs twice in forecasts, lead-time demand, products or suppliers.
@@ -90,8 +92,10 @@ def plan_lines(
         )
     ]
     stated = terms(series, tables.products, tables.suppliers, parameters)
+    own = with_lead_times(keys.join(stated, on=["item_id", "location_id"]), tables.lead_times)
+    own = own.with_columns(usual_review_days="review_days")
     return (
-        with_lead_times(keys.join(stated, on=["item_id", "location_id"]), tables.lead_times)
+        with_order_days(own, parameters.country)
         .join(demand, on=_KEYS, how="left")
         .join(lineage, on=_KEYS, how="left")
         .join(product, on="item_id", how="left")
@@ -101,8 +105,11 @@ def plan_lines(
             has_demand=pl.col("has_demand").fill_null(False),
             demand_valid=pl.col("demand_valid").fill_null(False) & usable.fill_null(False),
         )
+        .with_columns(review_days=pl.col("protection_days") - pl.col("lead_time_days"))
         .with_columns(
-            review_days=pl.col("protection_days") - pl.col("lead_time_days"),
+            usual_review_days=pl.when(pl.col("order_weekdays").is_null())
+            .then("review_days")
+            .otherwise("usual_review_days"),
             lead_time_std_days=_spread_about_lead_time(),
             lead_time_source=pl.col("lead_time_days_from"),
             parameters_from=pl.concat_str(

@@ -56,7 +56,7 @@ def order_lines(
         supplier: (N,) place of the line's supplier.
         parameters: Cost rates.
     """
-    position, pack = _numbers(lines, "inventory_position"), _numbers(lines, "pack_size")
+    position, pack = _numbers(lines, "planned_position"), _numbers(lines, "pack_size")
     due = wanted > 0
     enough = np.where(due, position + wanted - pack / 2, _numbers(lines, "order_up_to_level"))
     demand, underage = _stock_demand(lines, enough, parameters)

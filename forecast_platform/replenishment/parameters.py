@@ -33,6 +33,9 @@ class PlanParameters:
         order_budget: Most currency that the orders of a day may cost together; none if empty.
         order_volume: Most volume that they may have together; none if empty.
         location_order_volume: Most volume that those for one location may have; none if empty.
+        transfer_cost: Cost of moving a unit between two locations, currency; nothing is moved if
+            empty.
+        country: Country whose public holidays are no order days (ISO 3166).
 
     Raises:
         ConfigurationError: If a value makes no sense; names it.
@@ -54,6 +57,8 @@ class PlanParameters:
     order_budget: float | None = None
     order_volume: float | None = None
     location_order_volume: float | None = None
+    transfer_cost: float | None = None
+    country: str = "US"
 
     def __post_init__(self) -> None:
         levels = {"service_level": self.service_level, **self.class_service_levels}
@@ -64,7 +69,7 @@ class PlanParameters:
             ("lead_time_days", "lead_time_std_days", "min_order_quantity"), above=0.0, strict=False
         )
         self._require_finite(("review_days",), above=1.0, strict=False)
-        given = [name for name in LIMITS if getattr(self, name) is not None]
+        given = [n for n in (*LIMITS, "transfer_cost") if getattr(self, n) is not None]
         self._require_finite(given, above=0.0, strict=False)
         for name in ("abc_cuts", "xyz_cuts"):
             low, high = getattr(self, name)

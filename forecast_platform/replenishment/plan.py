@@ -24,6 +24,7 @@ from forecast_platform.replenishment.lines import PlanTables, plan_lines
 from forecast_platform.replenishment.parameters import PlanParameters
 from forecast_platform.replenishment.reasons import with_reasons
 from forecast_platform.replenishment.season_levels import with_season
+from forecast_platform.replenishment.transfer import with_transfers
 
 _LINES_AT_ONCE = 100_000
 """Lines computed together; bounds the memory of a long range."""
@@ -144,6 +145,7 @@ def _plan(days: Sequence[dt.date], tables: PlanTables, parameters: PlanParameter
     lines = steps.with_position(lines, tables, look_back, forecast, parameters)
     lines = steps.with_policy(lines, parameters)
     lines = with_season(lines, forecast, tables, parameters)
+    lines = with_transfers(lines, parameters)
     lines = steps.with_decision(lines, forecast, parameters)
     lines = with_limits(lines, tables, forecast, parameters)
     return with_reasons(lines)

@@ -25,7 +25,9 @@ def with_reasons(lines: pl.DataFrame) -> pl.DataFrame:
     """
     decided = pl.col("order_quantity").is_not_null()
     orders = pl.col("order_quantity") > 0
-    due = pl.coalesce("unlimited_quantity", "order_quantity") > 0
+    waits = pl.col("waits_for_order_day")
+    moved_in = (pl.col("transfer_in") > 0).fill_null(False)
+    due = (pl.coalesce("unlimited_quantity", "order_quantity") > 0) | waits | moved_in
     demand = pl.col("protection_demand") > 0
     counted = ~pl.col("simulated")
     when: dict[Code, pl.Expr] = {
@@ -34,6 +36,9 @@ def with_reasons(lines: pl.DataFrame) -> pl.DataFrame:
         Code.BELOW_REORDER_POINT: decided & due,
         Code.ABOVE_REORDER_POINT: decided & ~due & ~orders & demand,
         Code.NO_DEMAND: decided & ~due & ~orders & ~demand,
+        Code.TRANSFER_IN: moved_in,
+        Code.TRANSFER_OUT: (pl.col("transfer_out") > 0).fill_null(False),
+        Code.WAITS_FOR_ORDER_DAY: waits,
         Code.CUT_TO_BUDGET: pl.col("cut_to_budget"),
         Code.CUT_TO_VOLUME: pl.col("cut_to_volume"),
         Code.RAISED_TO_SUPPLIER_MINIMUM: pl.col("raised_to_supplier"),

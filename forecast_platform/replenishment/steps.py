@@ -21,6 +21,7 @@ from forecast_platform.replenishment.lines import QUANTILE_COLUMNS, PlanTables
 from forecast_platform.replenishment.parameters import PlanParameters
 from forecast_platform.replenishment.position import open_orders, stock_counts
 from forecast_platform.replenishment.replay import Replayed, ReplayPolicy, replay
+from forecast_platform.replenishment.transfer import REVIEWED
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -103,6 +104,10 @@ def _basis(
 
 def _replayed(lines: pl.DataFrame, look_back: History, parameters: PlanParameters) -> Replayed:
     """The lines' policies on past mean and spread, replayed (normal demand)."""
+    lines = lines.with_columns(
+        review_days="usual_review_days",
+        protection_days=pl.col("lead_time_days") + pl.col("usual_review_days"),
+    )
     mean, protection = _numbers(lines, "past_mean"), _numbers(lines, "protection_days")
     std = _numbers(lines, "past_std") * np.sqrt(protection)
     quantiles = (mean * protection)[:, None] + std[:, None] * policy.normal_scores(QUANTILES)
@@ -200,15 +205,19 @@ def with_policy(lines: pl.DataFrame, parameters: PlanParameters) -> pl.DataFrame
 def with_decision(
     lines: pl.DataFrame, forecast: DailyForecast, parameters: PlanParameters
 ) -> pl.DataFrame:
-    """Add the quantity that the policy asks for, and what follows from it."""
+    """Add the quantity that the policy asks for, and what follows from it.
+
+    Where the supplier takes no order the day after, nothing is ordered.
+    """
     raw, quantity = policy.order_of_review(
-        *(_numbers(lines, name) for name in (
-            "inventory_position", "reorder_point", "order_up_to_level", "min_order_quantity",
-            "pack_size", "lot_size", "order_cap",
-        ))
-    )  # fmt: skip
-    lines = lines.with_columns(pl.Series("raw_quantity", raw).fill_nan(None))
-    return with_order(lines, quantity, forecast, parameters)
+        *(_numbers(lines, name) for name in ("planned_position", *REVIEWED))
+    )
+    closed = (lines["next_order_date"] > lines["date"].dt.offset_by("1d")).fill_null(False)
+    waits = closed.to_numpy() & (quantity > 0)
+    lines = lines.with_columns(
+        pl.Series("raw_quantity", raw).fill_nan(None), pl.Series("waits_for_order_day", waits)
+    )
+    return with_order(lines, np.where(waits, 0.0, quantity), forecast, parameters)
 
 
 def with_order(
@@ -222,7 +231,7 @@ def with_order(
         forecast: Their daily forecast.
         parameters: The longest cover allowed.
     """
-    position, raw = _numbers(lines, "inventory_position"), _numbers(lines, "raw_quantity")
+    position, raw = _numbers(lines, "planned_position"), _numbers(lines, "raw_quantity")
     minimum = _numbers(lines, "min_order_quantity")
     cover_bought = days_of_cover(position + quantity, forecast) - _numbers(lines, "days_of_cover")
     shortage = policy.expected_shortage(
@@ -272,7 +281,7 @@ def _dates() -> list[pl.Expr]:
         runs_out.alias("stockout_date"),
         pl.when(orders).then(tomorrow).alias("order_date"),
         pl.when(latest.is_not_null())
-        .then(pl.max_horizontal(latest, tomorrow))
+        .then(pl.max_horizontal(latest, tomorrow, "next_order_date"))
         .alias("latest_order_date"),
         pl.when(orders)
         .then(day(after + 1 + pl.col("lead_time_days")))

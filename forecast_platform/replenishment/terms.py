@@ -8,6 +8,7 @@ import polars as pl
 
 from forecast_platform.errors import ContractError
 from forecast_platform.replenishment.lead_times import MIN_DELIVERIES
+from forecast_platform.replenishment.order_days import longest_gap, read_weekdays
 from forecast_platform.replenishment.parameters import PlanParameters
 
 TERMS = (
@@ -65,6 +66,21 @@ def _supplier_of(products: pl.DataFrame, suppliers: pl.DataFrame) -> pl.DataFram
     )
 
 
+def _order_weekdays(suppliers: pl.DataFrame) -> pl.DataFrame:
+    """Weekdays on which each supplier takes orders; empty, and wrong, where they say nothing."""
+    stated = suppliers.filter(
+        pl.col("item_id").is_null() & (pl.col("order_weekdays").str.strip_chars() != "")
+    ).select("supplier_id", "order_weekdays")
+    read = [read_weekdays(text) for text in stated["order_weekdays"]]
+    gaps = [longest_gap(days) if days else None for days in read]
+    return stated.select(
+        "supplier_id",
+        order_weekdays=pl.Series(read, dtype=pl.String),
+        longest_gap=pl.Series(gaps, dtype=pl.Float64),
+        wrong_weekdays=pl.Series([days is None for days in read], dtype=pl.Boolean),
+    )
+
+
 def terms(
     series: pl.DataFrame,
     products: pl.DataFrame,
@@ -89,7 +105,8 @@ def terms(
         deliveries to the nearest), `lead_time_mean_days`, `lead_time_std_days`, `review_days`,
         `protection_days` (= lead time + review), `min_order_quantity`, `pack_size`,
         `order_cost`, the source of each as `<term>_from`, `own_lead_time` (the supplier states
-        another for the item than for all) and `terms_invalid`.
+        another for the item than for all), `order_weekdays` (of the supplier's row for all items;
+        the review period is then the longest between two of them) and `terms_invalid`.
 
     Raises:
         ContractError: If products or suppliers hold a key twice.
@@ -105,12 +122,16 @@ def terms(
         ),
     )
     of_item = sensible.filter(pl.col("item_id").is_not_null())
+    weekdays = _order_weekdays(suppliers)
     of_all = sensible.filter(pl.col("item_id").is_null()).drop("item_id")
     joined = (
         series.select("item_id", "location_id")
         .join(_supplier_of(products, suppliers), on="item_id", how="left")
         .join(of_item, on=["supplier_id", "item_id"], how="left")
         .join(of_all, on="supplier_id", how="left", suffix="_all")
+        .join(weekdays, on="supplier_id", how="left")
+        .with_columns(review_days_all=pl.coalesce("longest_gap", "review_days_all"))
+        .with_columns(review_days=pl.when(pl.col("longest_gap").is_null()).then("review_days"))
     )
     source = (
         pl.when(pl.col("lead_time_days").is_not_null())
@@ -142,7 +163,10 @@ def terms(
             *sources,
             own_lead_time=pl.col("lead_time_days").is_not_null()
             & pl.col("lead_time_days").ne_missing(pl.col("lead_time_days_all")),
-            terms_invalid=pl.col("wrong").fill_null(False) | pl.col("wrong_all").fill_null(False),
+            order_weekdays="order_weekdays",
+            terms_invalid=pl.any_horizontal(
+                pl.col(wrong).fill_null(False) for wrong in ("wrong", "wrong_all", "wrong_weekdays")
+            ),
         )
         .with_columns(
             pl.col("lead_time_days", "review_days").ceil().cast(pl.Int64),

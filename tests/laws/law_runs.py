@@ -415,6 +415,15 @@ def backfill(
     return Backfill(told, launched, issued)
 
 
+def publish_again(folder: Path, days: Sequence[dt.date], rows_at_once: int) -> None:
+    """Publish issued origins anew, so many rows at a time."""
+    from forecast_platform.issuing import publish_issued
+
+    home = lake_home(folder)
+    making = home.begin("forecasts", days)
+    publish_issued(home, making, dict.fromkeys(days, 0), rows_at_once=rows_at_once)
+
+
 def copy(template: Path, folder: Path) -> Path:
     """A copy of a home."""
     return Path(shutil.copytree(template, folder))

@@ -101,3 +101,14 @@ def test_nothing_up_to_a_day_depends_on_what_is_dated_after_it(
     assert {key: ours[key] for key in compared} == {key: theirs[key] for key in compared}
     days = (shop.FIRST, origin)
     assert do(law_runs.differences, folder, template, names, days=days, ignore=()) == []
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 1_000_000])
+def test_origins_come_out_the_same_however_many_are_published_at_once(
+    do: Do, home: Path, rows_at_once: int
+) -> None:
+    days = [shop.LAST - dt.timedelta(days=n) for n in (2, 1, 0)]
+    before = do(law_runs.contents, home)
+    do(law_runs.publish_again, home, days, rows_at_once)
+    assert do(law_runs.contents, home) == before
+    assert do(law_runs.stale, home) == {}

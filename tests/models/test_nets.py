@@ -33,6 +33,12 @@ def test_the_number_of_threads_does_not_change_a_byte(
     assert len(set(answers)) == 1
 
 
+@pytest.mark.parametrize("seeds", [0, -1])
+def test_a_net_of_no_network_is_refused(seeds: int) -> None:
+    with pytest.raises(ModelError, match="seeds of lstm must be 1 or more"):
+        create("lstm", options={"seeds": seeds})
+
+
 def test_a_missing_covariate_is_named(shop: Panel, trained: dict[str, Forecaster]) -> None:
     with pytest.raises(ModelError, match=r"covariates \['price'\], which the panel lacks"):
         trained["lstm"].predict(replace(shop, past={}), [CUTOFF])

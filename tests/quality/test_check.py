@@ -16,7 +16,7 @@ from forecast_platform.quality import check
 from forecast_platform.quality.check import evenly_spread
 
 LOCATIONS = contracts.validated(landed_table("locations"))
-INVENTORY = contracts.validated(landed_table("inventory"))
+PRODUCTS = contracts.validated(landed_table("products"))
 
 
 def shops(identifiers: list[str | None]) -> pl.DataFrame:
@@ -36,9 +36,13 @@ def test_failures_name_column_count_and_sample():
 
 
 def test_an_implausible_value_is_a_warning():
-    report = check(shops(["a", "b"]), LOCATIONS)
+    known = {"category": "", "department": "", "is_product": True}
+    rows = pl.DataFrame({"item_id": ["a", "b"], "unit_cost": [1.0, -1.0]})
+    products = rows.with_columns(pl.lit(value).alias(name) for name, value in known.items())
+    empty = pl.DataFrame(schema=polars_schema(PRODUCTS))
+    report = check(pl.concat([empty, products], how="diagonal_relaxed"), PRODUCTS)
     (warning,) = report.warnings
-    assert (warning.column, warning.unexpected, warning.percent) == ("row_number", 1, 50.0)
+    assert (warning.column, warning.unexpected, warning.percent) == ("unit_cost", 1, 50.0)
     assert report.failures == ()
     assert report.statistics["warnings"] == 1
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from forecast_platform import contracts
 from forecast_platform.contracts import Column, DType, Table
+from forecast_platform.contracts.core import PROVENANCE
 from forecast_platform.lake.schema import polars_schema
 from forecast_platform.quality import check, validate
 from forecast_platform.quality.check import run_suite
@@ -83,7 +84,8 @@ def test_great_expectations_agrees_with_every_accepted_row(landed, rows):
 def test_every_contract_makes_a_suite_that_its_empty_table_passes(table):
     report = check(pl.DataFrame(schema=polars_schema(table)), table)
     assert report.success
-    required = {column.name for column in table.columns if column.required}
+    promised = set(table.columns) - set(PROVENANCE)
+    required = {column.name for column in promised if column.required}
     assert required <= {outcome.column for outcome in report.outcomes}
 
 

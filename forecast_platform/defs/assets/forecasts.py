@@ -29,7 +29,7 @@ def forecasts(
         total_with_fan,
     )
     from forecast_platform.forecasting.calibrated import load_forecaster
-    from forecast_platform.issuing import gathered, issue
+    from forecast_platform.issuing import publish_issued
 
     opened = home.home
     days = days_of(context)
@@ -40,8 +40,7 @@ def forecasts(
         return
     making = opened.begin("forecasts", list(revisions))
     load = cache(load_forecaster)
-    issued = gathered(issue(opened, making, revisions, load))
-    making.publish(issued)
+    issued = publish_issued(opened, making, revisions, load)
     plots: dict[str, dict[str, Any]] = {name: {} for name in ISSUED}
     plots["forecasts"]["plot"] = picture(forecast_against_actuals(opened, making.last))
     plots["forecast_levels"]["plot"] = picture(total_with_fan(opened, making.last))
