@@ -28,6 +28,9 @@ from forecast_platform.lake.schema import MONTH, conform, month_of, polars_schem
 LAYOUT = 3
 """Version of the folder layout; raised when an older home can no longer be read."""
 
+UNFINISHED = "lake.new"
+"""Folder beside the lake in which an upgrade makes the new one."""
+
 
 class Lake:
     """The Delta tables under one folder.
@@ -189,8 +192,7 @@ class Lake:
             if others := sorted({column for column, _ in strangers} - {MONTH}):
                 raise HomeVersionError(
                     f"The table {path} was written by another version of the platform: it differs "
-                    f"in {', '.join(others)}. Move {self.root} away and run again: every table is "
-                    "rebuilt from the landing folder."
+                    f"in {', '.join(others)}. {_UPGRADE}"
                 )
             self._compared.add(table.name)
         return True
@@ -235,17 +237,39 @@ class _Publication:
     entries: list[tuple[str, pl.DataFrame]] = field(default_factory=list)
 
 
+_UPGRADE = (
+    "Run `forecast-platform upgrade`: it keeps forecasts and plans as issued, and makes the other "
+    "tables again."
+)
+
+
+def require_readable(root: Path) -> None:
+    """Refuse a lake that a newer version wrote.
+
+    Raises:
+        HomeVersionError: If its layout is newer than this version knows.
+    """
+    marker = root / "_layout"
+    found = marker.read_text().strip() if marker.exists() else "0"
+    if found.isdigit() and int(found) > LAYOUT:
+        raise HomeVersionError(
+            f"{root} has layout {found}, this version reads layout {LAYOUT}: install the version "
+            "that wrote it, or a newer one."
+        )
+
+
 def _check_layout(root: Path) -> None:
     marker = root / "_layout"
     try:
+        if root.name != UNFINISHED and root.with_name(UNFINISHED).exists():
+            raise HomeVersionError(f"The upgrade of {root} was broken off. {_UPGRADE}")
         root.mkdir(parents=True, exist_ok=True)
         # Looked for before the marker: another process writes the marker first, then tables.
         has_tables = any(root.glob("*/_delta_log"))
         if not marker.exists():
             if has_tables:
                 raise HomeVersionError(
-                    f"{root} was written before layouts had a version. Move it away and run "
-                    "again: every table is rebuilt from the landing folder."
+                    f"{root} was written before layouts had a version. {_UPGRADE}"
                 )
             part = root / f"_layout.{os.getpid()}"
             part.write_text(f"{LAYOUT}\n")
@@ -254,9 +278,9 @@ def _check_layout(root: Path) -> None:
     except OSError as error:
         raise LakeError(f"The lake {root} cannot be used: {error}.") from error
     if found != str(LAYOUT):
+        require_readable(root)
         raise HomeVersionError(
-            f"{root} has layout {found}, this version reads layout {LAYOUT}. Move it away and run "
-            "again: every table is rebuilt from the landing folder."
+            f"{root} has layout {found}, this version reads layout {LAYOUT}. {_UPGRADE}"
         )
 
 

@@ -53,6 +53,7 @@ from forecast_platform.lake import Lake, delta  # noqa: E402
 from forecast_platform.lake.days import ONE_DAY  # noqa: E402
 from forecast_platform.lake.tables import _fingerprints  # noqa: E402
 from forecast_platform.settings import settings  # noqa: E402
+from forecast_platform.upgrading import upgrade_lake  # noqa: E402
 
 DONE, BROKEN, REFUSED = 0, 1, 3
 """Exit codes: ended well; with a traceback; with a sentence that says what to do."""
@@ -148,11 +149,14 @@ def pull(folder: Path, source: str, token: str) -> None:
         pulling.pull(settings(), source)
 
 
-def call(folder: Path, function: Callable[..., None], *args: object) -> None:
-    """Anything else that is done to a home."""
-    with _ended(folder):
+def upgrade(folder: Path, fault: tuple[Any, ...] = ()) -> None:
+    """What `forecast-platform upgrade` does, with a fault on the way."""
+    with _ended(folder), _with(fault):
         _hand(folder)
-        function(*args)
+        upgrade_lake(settings())
+        hand = _hand(folder)
+        hand.land()
+        hand.follow()
 
 
 def _hand(folder: Path) -> Hand:
@@ -226,10 +230,14 @@ def watch(folder: Path, over: Any, seen: Any) -> None:
     """Read tables again and again; what every day of them held goes into `seen`."""
     lake = Lake(folder / "lake")
     found: set[Content] = set()
+    troubles: set[str] = set()
     names = cycle(READ)
     while not over.wait(0.05):
-        found |= _contents(lake, next(names))
-    seen.send(found)
+        try:
+            found |= _contents(lake, next(names))
+        except Exception as error:
+            troubles.add(f"a reader had to do with {error!r}")
+    seen.send((found, troubles))
 
 
 def _contents(lake: Lake, name: str) -> set[Content]:
@@ -261,5 +269,13 @@ def judge(lived: Path, made: Path, files: dict[str, int], said: Any) -> None:
         *law_runs.differences(lived, made, law_runs.DATA),
         *law_runs.differences(lived, made, law_runs.RECORDS, days=(newest, newest)),
     ]
-    published = home.lake.ledger.history().select("table", "day", "content")
-    said.send((wrong, {*published.iter_rows()}))
+    said.send((wrong, _published(home)))
+
+
+def published(folder: Path, seen: Any) -> None:
+    """Send the contents that were ever published in a home."""
+    seen.send(_published(law_runs.lake_home(folder)))
+
+
+def _published(home: Home) -> set[Content]:
+    return {*home.lake.ledger.history().select("table", "day", "content").iter_rows()}
