@@ -21,6 +21,7 @@ from typing import Any
 
 import law_shop as shop
 
+from forecast_platform.lake.days import ONE_DAY
 from tests import command_line
 from tests.connect import test_rest as rest
 from tests.connect.conftest import TOKEN, FaultyService
@@ -58,6 +59,15 @@ def prepare() -> None:
     path = [str(here), str(here.parents[1]), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(path)
     FORK.set_forkserver_preload(["drill_worker", "drill_driver"])
+
+
+def opened(folder: Path) -> Path:
+    """A home that landed the shop, trained, and issued its newest three days."""
+    prepare()
+    home = folder / "home"
+    shop.put(home / "landing", shop.opening())
+    assert do("build", home, shop.LAST - 2 * ONE_DAY, shop.LAST) == DONE
+    return home
 
 
 def start(function: str, *args: object) -> Any:

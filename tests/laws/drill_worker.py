@@ -272,6 +272,12 @@ def judge(lived: Path, made: Path, files: dict[str, int], said: Any) -> None:
     said.send((wrong, _published(home)))
 
 
+def settled(folder: Path, files: dict[str, int], said: Any) -> None:
+    """Send whether all files have landed and nothing is stale."""
+    landed = law_runs.landed_rows(folder)
+    said.send(landed == files and not law_runs.stale(folder))
+
+
 def published(folder: Path, seen: Any) -> None:
     """Send the contents that were ever published in a home."""
     seen.send(_published(law_runs.lake_home(folder)))

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import drill_driver as drills
-import law_shop as shop
 import pytest
 
-from forecast_platform.lake.days import ONE_DAY
 from tests.connect.conftest import FaultyService
 
 SEEDS = range(28)
@@ -25,12 +23,7 @@ def service() -> Iterator[FaultyService]:
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home that landed the shop, trained, and issued its newest three days."""
-    drills.prepare()
-    folder = tmp_path_factory.mktemp("opened") / "home"
-    shop.put(folder / "landing", shop.opening())
-    assert drills.do("build", folder, shop.LAST - 2 * ONE_DAY, shop.LAST) == drills.DONE
-    return folder
+    return drills.opened(tmp_path_factory.mktemp("opened"))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
