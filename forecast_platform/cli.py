@@ -175,6 +175,24 @@ def ui(
 
 
 @app.command()
+def upgrade() -> None:
+    """Bring a home of an older version up to this one: records are kept, the rest made again."""
+    from forecast_platform.upgrading import upgrade_lake
+
+    with watching("upgrade"):
+        done = upgrade_lake(settings())
+        with operator_of_home() as operator:
+            if children(settings().landing / "sales") or operator.home.state().span():
+                bring_up_to_date(operator)
+    if done is None:
+        console.print("The tables are of this version.")
+        return
+    for table, rows in done.rows.items():
+        console.print(f"  kept {table:<20}{rows:>12,} rows")
+    console.print(f"The tables of before lie in {done.aside}: delete it when all is well.")
+
+
+@app.command()
 def doctor() -> None:
     """Check the installation, device, databases and lake; say what to do about what is found."""
     from forecast_platform.doctor import examine

@@ -169,7 +169,7 @@ class Home:
         for day in days:
             is_closed = day in issued and span is not None and day < span[1]
             if restate or not is_closed:
-                result[day] = revisions.get(day, 0) + int(is_closed)
+                result[day] = (revisions.get(day) or 0) + int(is_closed)
         return result
 
     def parts(

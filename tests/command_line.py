@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import polars as pl
+from deltalake import write_deltalake
 from polars.testing import assert_frame_equal
 
 from forecast_platform.contracts import Table, tables
@@ -110,6 +111,27 @@ def assert_same_tables(one: Path, other: Path) -> None:
     """Every table of two lakes holds the same rows."""
     for name in tables():
         assert_frame_equal(read(one, name), read(other, name))
+
+
+DROPPED = {"forecasts": "revision", "replenishment_plan": "plan_gap"}
+"""Columns that a table of an older version does not have."""
+
+
+def make_older(home: Path) -> None:
+    """Turn a home into one that an older version wrote: fewer columns, an older layout."""
+    for name, column in DROPPED.items():
+        path = str(home / "lake" / name)
+        rows = pl.read_delta(path).drop(column)
+        write_deltalake(
+            path, rows.to_arrow(), mode="overwrite", schema_mode="overwrite",
+            partition_by=["month"],
+        )  # fmt: skip
+    (home / "lake" / "_layout").write_text("2\n")
+
+
+def contract_day(name: str) -> str:
+    """The business-day column of a table."""
+    return tables()[name].day or ""
 
 
 def old_items(home: Path) -> list[str]:

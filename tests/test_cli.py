@@ -13,7 +13,18 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tests import command_line as shop
-from tests.command_line import CUTOFF, LAST_DAY, NEXT_DAY, copy, read, refusal, works
+from tests.command_line import (
+    CUTOFF,
+    DROPPED,
+    LAST_DAY,
+    NEXT_DAY,
+    contract_day,
+    copy,
+    make_older,
+    read,
+    refusal,
+    works,
+)
 
 
 @pytest.fixture(scope="session")
@@ -268,11 +279,41 @@ def test_home_of_another_version_is_not_touched(home: Path, tmp_path: Path) -> N
     older = copy(home, tmp_path / "home")
     (older / "lake" / "_layout").write_text("0\n")
     before = sorted(path.relative_to(older) for path in (older / "lake").rglob("*"))
-    assert "Move it away and run again" in refusal(older, "run")
-    assert "Move it away and run again" in refusal(
+    assert "forecast-platform upgrade" in refusal(older, "run")
+    assert "forecast-platform upgrade" in refusal(
         older, "plan", "--date", LAST_DAY, "--out", tmp_path / "x.csv"
     )
     assert sorted(path.relative_to(older) for path in (older / "lake").rglob("*")) == before
+
+
+def test_home_of_an_older_version_is_upgraded_and_keeps_what_was_issued(
+    home: Path, tmp_path: Path
+) -> None:
+    older = copy(home, tmp_path / "home")
+    issued = {name: read(older, name) for name in ("forecasts", "replenishment_plan")}
+    sold = read(older, "validated_sales")
+    make_older(older)
+    # A file that was landed counts even if it was removed since.
+    gone = next((older / "landing" / "sales").iterdir())
+    gone.unlink()
+    assert "forecast-platform upgrade" in refusal(older, "run")
+    told = works(older, "upgrade")
+    assert "lake.before-1" in told
+    for name, column in DROPPED.items():
+        closed = issued[name].filter(pl.col(contract_day(name)) < LAST_DAY)
+        kept = read(older, name).filter(pl.col(contract_day(name)) < LAST_DAY)
+        assert_frame_equal(kept.drop(column), closed.drop(column))
+        assert kept[column].is_null().all()
+    assert_frame_equal(read(older, "validated_sales"), sold)
+    assert "of this version" in works(older, "upgrade")
+    assert_frame_equal(read(older, "features"), read(home, "features"))
+
+
+def test_home_of_a_newer_version_is_not_upgraded(home: Path, tmp_path: Path) -> None:
+    newer = copy(home, tmp_path / "home")
+    (newer / "lake" / "_layout").write_text("99\n")
+    for verb in ("run", "upgrade"):
+        assert "install the version that wrote it" in refusal(newer, verb)
 
 
 def test_home_that_is_a_file_is_refused(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_broken_database_is_found(home: Path, database: str, what: str) -> None:
 
 def test_home_of_another_version_is_found(home: Path) -> None:
     (home / "lake" / "_layout").write_text("0\n")
-    assert "Move it away" in found(home)["lake"].told
+    assert "forecast-platform upgrade" in found(home)["lake"].told
 
 
 def test_full_disk_is_found(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,15 +15,18 @@ from dagster_shared.error import SerializableErrorInfo
 
 from forecast_platform import errors
 from forecast_platform.databases import make_schemas, postgres_address
+from forecast_platform.defs.launcher import PROCESS_TAG, is_orphan
+from forecast_platform.defs.migrations import migrate
 from forecast_platform.errors import PlatformError
 from forecast_platform.settings import Settings, settings
 from forecast_platform.storage import storage_failure
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
-_PROCESS = "forecast_platform/process"
 _DATABASE = "DAGSTER_DATABASE_URL"
 _EVENTS_PER_BATCH = "1000"
+_POLL_SECONDS = 15
+"""Between two looks for runs whose process is gone."""
 _SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
 """The event log has every line; a person's terminal shows progress instead."""
 
@@ -54,7 +57,12 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "telemetry": {"enabled": False},
         "nux": {"enabled": False},
         "concurrency": {"runs": {"max_concurrent_runs": 2}, "pools": {"default_limit": 1}},
-        "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 60},
+        "run_launcher": _stored("forecast_platform.defs.launcher", "WatchedRunLauncher", {}),
+        "run_monitoring": {
+            "enabled": True,
+            "poll_interval_seconds": _POLL_SECONDS,
+            "free_slots_after_run_end_seconds": 60,
+        },
         "retention": {
             "schedule": {"purge_after_days": settings.retention_days},
             "sensor": {"purge_after_days": {"skipped": 7, "failure": 30, "success": -1}},
@@ -81,6 +89,7 @@ def prepare(settings: Settings) -> None:
         os.environ[_DATABASE] = address
     os.environ["DAGSTER_EVENT_BATCH_SIZE"] = _EVENTS_PER_BATCH
     os.environ["FORECAST_PLATFORM_HOME"] = str(settings.home)
+    migrate(settings)
 
 
 @contextmanager
@@ -102,20 +111,9 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
 def _close_dead_runs(opened: dg.DagsterInstance) -> None:
     """Fail the runs of processes that were killed: else they look alive and keep their slots."""
     for run in opened.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        host, _, process = run.tags.get(_PROCESS, "").rpartition(":")
-        if host == socket.gethostname() and not _is_alive(int(process)):
+        if is_orphan(run):
             opened.report_run_failed(run, "The process that made this run was killed.")
             opened.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def materialise(
@@ -142,7 +140,7 @@ def materialise(
     Raises:
         PlatformError: If the run failed; names the step and the cause.
     """
-    tags = {_PROCESS: f"{socket.gethostname()}:{os.getpid()}"}
+    tags = {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"}
     if first:
         tags |= {RANGE_START: str(first), RANGE_END: str(last)}
     result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(

@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import polars as pl
 
@@ -20,10 +21,13 @@ from forecast_platform.lake import delta
 from forecast_platform.lake.days import spans
 from forecast_platform.lake.ledger import WHOLE, Ledger
 from forecast_platform.lake.schema import MONTH, conform, month_of, polars_schema
-from forecast_platform.storage import Lease, Lock, Place, StorePath, lock, write_whole
+from forecast_platform.storage import Lease, Lock, Place, lock, write_whole
 
 LAYOUT = 4
 """Version of the folder layout; raised when an older home can no longer be read."""
+
+UNFINISHED = "lake.new"
+"""Folder beside the lake in which an upgrade makes the new one."""
 
 
 class Lake:
@@ -187,8 +191,7 @@ class Lake:
             if others := sorted({column for column, _ in strangers} - {MONTH}):
                 raise HomeVersionError(
                     f"The table {path} was written by another version of the platform: it differs "
-                    f"in {', '.join(others)}. Move {self.root} away and run again: every table is "
-                    "rebuilt from the landing folder."
+                    f"in {', '.join(others)}. {_UPGRADE}"
                 )
             self._compared.add(table.name)
         return True
@@ -248,26 +251,49 @@ class _Publication:
         return [name for name, _ in self.entries]
 
 
+_UPGRADE = (
+    "Run `forecast-platform upgrade`: it keeps forecasts and plans as issued, and makes the other "
+    "tables again."
+)
+
+
+def require_readable(root: Place) -> None:
+    """Refuse a lake that a newer version wrote.
+
+    Raises:
+        HomeVersionError: If its layout is newer than this version knows.
+    """
+    marker = root / "_layout"
+    found = marker.read_text().strip() if marker.exists() else "0"
+    if found.isdigit() and int(found) > LAYOUT:
+        raise HomeVersionError(
+            f"{root} has layout {found}, this version reads layout {LAYOUT}: install the version "
+            "that wrote it, or a newer one."
+        )
+
+
 def _check_layout(root: Place) -> None:
     marker = root / "_layout"
     try:
+        unfinished = root.parent / UNFINISHED
+        if isinstance(root, Path) and root != unfinished and unfinished.exists():
+            raise HomeVersionError(f"The upgrade of {root} was broken off. {_UPGRADE}")
         root.mkdir(parents=True, exist_ok=True)
         # Looked for before the marker: another process writes the marker first, then tables.
-        has_tables = not isinstance(root, StorePath) and any(root.glob("*/_delta_log"))
+        has_tables = isinstance(root, Path) and any(root.glob("*/_delta_log"))
         if not marker.exists():
             if has_tables:
                 raise HomeVersionError(
-                    f"{root} was written before layouts had a version. Move it away and run "
-                    "again: every table is rebuilt from the landing folder."
+                    f"{root} was written before layouts had a version. {_UPGRADE}"
                 )
             write_whole(marker, f"{LAYOUT}\n".encode())
         found = marker.read_text().strip()
     except OSError as error:
         raise LakeError(f"The lake {root} cannot be used: {error}.") from error
     if found != str(LAYOUT):
+        require_readable(root)
         raise HomeVersionError(
-            f"{root} has layout {found}, this version reads layout {LAYOUT}. Move it away and run "
-            "again: every table is rebuilt from the landing folder."
+            f"{root} has layout {found}, this version reads layout {LAYOUT}. {_UPGRADE}"
         )
 
 

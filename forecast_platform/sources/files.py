@@ -156,8 +156,10 @@ def printable(name: str) -> str:
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", name)
 
 
-def _opened(path: Path) -> BinaryIO:
+def _opened(path: Place) -> BinaryIO:
     """The file, opened if it is one: links lead elsewhere, and pipes never end."""
+    if isinstance(path, StorePath):
+        return path.open()
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
@@ -216,7 +218,7 @@ def _unchanged(path: Place) -> Iterator[None]:
     except FileNotFoundError as error:
         raise UnsettledFileError(f"{path.name} disappeared while it was read.") from error
     except OSError as error:
-        if path.is_symlink():
+        if isinstance(path, Path) and path.is_symlink():
             raise _no_file() from error
         raise RefusedFileError(
             f"the file cannot be opened ({error.strerror or error}): "
@@ -232,8 +234,8 @@ def _state(path: Place) -> tuple[int, int] | None:
     """What changes with a file; nothing for an object, whose bytes come from one version."""
     if isinstance(path, StorePath):
         return None
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns
+    facts = path.stat()
+    return facts.st_size, facts.st_mtime_ns
 
 
 def _stored(root: StorePath, now: float, settle_seconds: float) -> Iterator[LandedFile]:

@@ -141,7 +141,7 @@ def test_a_file_replaces_its_earlier_rows_and_no_others(lake: Lake) -> None:
 def test_a_lake_of_another_layout_is_refused_with_what_to_do(tmp_path: Path) -> None:
     Lake(tmp_path / "lake")
     (tmp_path / "lake" / "_layout").write_text("0\n")
-    with pytest.raises(HomeVersionError, match=r"layout 0.*reads layout \d.*rebuilt"):
+    with pytest.raises(HomeVersionError, match=r"layout 0.*reads layout \d.*upgrade"):
         Lake(tmp_path / "lake")
 
 
@@ -156,7 +156,7 @@ def test_a_table_with_other_columns_than_its_contract_is_refused(lake: Lake) -> 
     counted = Column("counted_by", DType.STRING, "Who counted.")
     newer = replace(STOCK, columns=(*STOCK.columns, counted))
     for use in (Lake.scan, Lake.ensure):
-        with pytest.raises(HomeVersionError, match=r"stock.*differs in counted_by\. Move"):
+        with pytest.raises(HomeVersionError, match=r"stock.*differs in counted_by\. Run"):
             use(Lake(lake.root), newer)
 
 

@@ -110,6 +110,45 @@ def opening(last: int = DAYS - 1) -> Files:
     }
 
 
+def late_sales(rows: list[tuple[int, str, int]]) -> Files:
+    """More units of items on days that are past."""
+    return {"sales/late.csv": sales((day(n), item, u) for n, item, u in rows)}
+
+
+def corrected_sales(file: int, row: int, units: int, dropped: int) -> Files:
+    """A landed sales file with one row changed and one day, even the first or last, withdrawn."""
+    numbers = range(21 * file, min(21 * (file + 1), DAYS))
+    rows = [r for n in numbers if n != numbers[-1 - dropped] for r in sales_of(n)]
+    rows[row % len(rows)] = (*rows[row % len(rows)][:2], units)
+    return {f"sales/{day(21 * file)}.csv": sales(rows)}
+
+
+def new_days(n: int) -> Files:
+    """Sales and stock of the `n` days after the opening."""
+    numbers = range(DAYS, DAYS + n)
+    return {
+        "sales/new.csv": sales(row for k in numbers for row in sales_of(k)),
+        "inventory/new.csv": inventory(numbers),
+    }
+
+
+def again(n: int) -> Files:
+    """A day's sales once more in another file."""
+    return {"sales/again.csv": sales(sales_of(n))}
+
+
+DIRT = (
+    b"date,item_id,location_id,units\n"
+    b"2024-02-01,APPLE,S1,many\n"
+    b"2024-02-02,NO SUCH ITEM,S1,3\n"
+    b"some day,BREAD,S1,3\n"
+    b"2031-01-01,BREAD,S1,3\n"
+    b"2024-02-05,BREAD,S1,7\n"
+    b"2024-02-05,BREAD,S1,7\n"
+)
+"""A sales file with an unreadable number, unknown item, undated, future and repeated rows."""
+
+
 def rows_in(files: Files) -> dict[str, int]:
     """Data rows of every file."""
     return {name: len(content.decode().strip().split("\n")) - 1 for name, content in files.items()}

@@ -21,50 +21,15 @@ PAST = st.integers(-4, shop.DAYS - 1)
 """Some days before the shop's first sale too."""
 UNITS = st.integers(-3, 60)
 
-_DIRT = (
-    b"date,item_id,location_id,units\n"
-    b"2024-02-01,APPLE,S1,many\n"
-    b"2024-02-02,NO SUCH ITEM,S1,3\n"
-    b"some day,BREAD,S1,3\n"
-    b"2031-01-01,BREAD,S1,3\n"
-    b"2024-02-05,BREAD,S1,7\n"
-    b"2024-02-05,BREAD,S1,7\n"
-)
-
-
-def _late_sales(rows: list[tuple[int, str, int]]) -> shop.Files:
-    return {"sales/late.csv": shop.sales((shop.day(n), item, u) for n, item, u in rows)}
-
-
-def _corrected_sales(file: int, row: int, units: int, dropped: int) -> shop.Files:
-    """A landed sales file with one row changed and one day, even the first or last, withdrawn."""
-    numbers = range(21 * file, min(21 * (file + 1), shop.DAYS))
-    rows = [r for n in numbers if n != numbers[-1 - dropped] for r in shop.sales_of(n)]
-    rows[row % len(rows)] = (*rows[row % len(rows)][:2], units)
-    return {f"sales/{shop.day(21 * file)}.csv": shop.sales(rows)}
-
-
-def _new_days(n: int) -> shop.Files:
-    numbers = range(shop.DAYS, shop.DAYS + n)
-    return {
-        "sales/new.csv": shop.sales(row for k in numbers for row in shop.sales_of(k)),
-        "inventory/new.csv": shop.inventory(numbers),
-    }
-
-
-def _again(n: int) -> shop.Files:
-    return {"sales/again.csv": shop.sales(shop.sales_of(n))}
-
-
 ARRIVALS = st.one_of(
-    st.builds(_new_days, st.integers(1, 3)),
-    st.builds(_late_sales, st.lists(st.tuples(PAST, ITEM, UNITS), min_size=1, max_size=2)),
+    st.builds(shop.new_days, st.integers(1, 3)),
+    st.builds(shop.late_sales, st.lists(st.tuples(PAST, ITEM, UNITS), min_size=1, max_size=2)),
     st.builds(
-        _corrected_sales,
+        shop.corrected_sales,
         st.integers(0, 3), st.integers(0, 40), st.integers(0, 30), st.integers(0, 2),
     ),
-    st.builds(_again, st.integers(0, shop.DAYS - 1)),
-    st.just({"sales/dirty.csv": _DIRT}),
+    st.builds(shop.again, st.integers(0, shop.DAYS - 1)),
+    st.just({"sales/dirty.csv": shop.DIRT}),
     st.builds(lambda cost, category: {"products/products.csv":
                                       shop.products((cost, 1.5, 4.0), category)},
               st.sampled_from([1.0, 1.2, 3.0]), st.sampled_from(["fresh", "dry"])),
@@ -131,18 +96,19 @@ _HOW = {
 
 
 LATE_CORRECTED_FAILING = [
-    Step(_late_sales([(30, "APPLE", 50), (-2, "BREAD", 4)]) | _corrected_sales(1, 3, 44, 5), 4),
-    Step(_again(12) | {"sales/dirty.csv": _DIRT, "products/products.csv": shop.products((3, 2, 1))},
-         9),
+    Step(shop.late_sales([(30, "APPLE", 50), (-2, "BREAD", 4)])
+         | shop.corrected_sales(1, 3, 44, 5), 4),
+    Step(shop.again(12) | {"sales/dirty.csv": shop.DIRT,
+                           "products/products.csv": shop.products((3, 2, 1))}, 9),
 ]  # fmt: skip
 NEWEST_WITHDRAWN = [
-    Step(_corrected_sales(3, 0, 9, 0)
+    Step(shop.corrected_sales(3, 0, 9, 0)
          | {"prices/late.csv": shop.prices([(shop.day(50), "APPLE", 9)])}),
-    Step(_new_days(2), 21),
+    Step(shop.new_days(2), 21),
 ]  # fmt: skip
 
 
-TWO_OF_THREE_WITHDRAWN = [Step(_new_days(3)), Step(_new_days(1))]
+TWO_OF_THREE_WITHDRAWN = [Step(shop.new_days(3)), Step(shop.new_days(1))]
 
 
 @seed(20240108)

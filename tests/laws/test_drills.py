@@ -1,0 +1,41 @@
+"""Drills: whatever breaks while a shop lives, nothing is lost and the tables come out the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import drill_driver as drills
+import pytest
+
+from tests.connect.conftest import FaultyService
+
+SEEDS = range(28)
+NIGHTLY = range(28, int(os.environ.get("DRILLS", "1000")))
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[FaultyService]:
+    with drills.serving() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drills.opened(tmp_path_factory.mktemp("opened"))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_history_ends_in_the_tables_of_a_rebuild(
+    seed: int, opened: Path, service: FaultyService, tmp_path: Path
+) -> None:
+    assert drills.play(seed, opened, tmp_path, service) == []
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", NIGHTLY)
+def test_many_histories_end_in_the_tables_of_a_rebuild(
+    seed: int, opened: Path, service: FaultyService, tmp_path: Path
+) -> None:
+    assert drills.play(seed, opened, tmp_path, service, most_faults=3) == []
