@@ -55,6 +55,9 @@ def demo(
     locations: Annotated[int, typer.Option(help="Its locations.")] = 3,
     days: Annotated[int, typer.Option(help="Days of history.")] = 730,
     issued: Annotated[int, typer.Option(help="Newest days that get forecasts and plans.")] = 28,
+    signals: Annotated[
+        bool, typer.Option("--signals", help="Land weather and competitors' prices as well.")
+    ] = False,
 ) -> None:
     """Make demo data, run the whole graph, say what was made and where to look."""
     from forecast_platform.sources.demo import make_demo
@@ -63,7 +66,7 @@ def demo(
     with watching("demo") as watch:
         watch("making a shop", None)
         report = make_demo(settings().landing, items=items, locations=locations, days=days,
-                           progress=watch)  # fmt: skip
+                           with_signals=signals, progress=watch)  # fmt: skip
         # The shop stays open for four weeks, so that a person can land days of their own.
         open_until = report.last_day + dt.timedelta(days=28)
         save_settings(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 
-from forecast_platform.connect.config import Feed, RestSource, SqlSource
+from forecast_platform.connect.config import Feed, RestSource, SqlSource, load_sources
 from forecast_platform.connect.pull import opened
 from forecast_platform.connect.reader import Reader, wanted
 from forecast_platform.contracts import landed_table
@@ -26,6 +26,18 @@ class Tried:
     what: str
     ok: bool
     told: str
+
+
+def try_sources(settings: Settings) -> list[Tried]:
+    """Try every table of every source; nothing where there is no sources.yaml.
+
+    What keeps them from being read is told as an entry of the list, never raised.
+    """
+    try:
+        sources = load_sources(settings.sources_path)
+    except PlatformError as error:
+        return [Tried(settings.sources_path.name, False, str(error))]
+    return [tried for name, one in sources.items() for tried in try_source(name, one, settings)]
 
 
 def try_source(name: str, source: SqlSource | RestSource, settings: Settings) -> list[Tried]:

@@ -21,6 +21,7 @@ from forecast_platform.contracts.features import FEATURES
 from forecast_platform.contracts.learned import LEARNED_POLICIES
 from forecast_platform.contracts.outcome import PLAN_OUTCOME
 from forecast_platform.contracts.plan import REPLENISHMENT_PLAN
+from forecast_platform.contracts.signal_features import SIGNAL_FEATURES, USER_BEHAVIOUR
 
 Sources = tuple[tuple[str, str], ...]
 _KEYS = ("item_id", "location_id")
@@ -90,6 +91,31 @@ LINEAGE: Mapping[str, Mapping[str, Sources]] = {
     FEATURES.name: {
         name: _from("clean_demand", name) if name in _OBSERVED else _feature(name)
         for name in FEATURES.column_names
+    },
+    USER_BEHAVIOUR.name: {
+        **_same("validated_user_events", ("date", *_KEYS)),
+        **dict.fromkeys(
+            ("views", "carts", "purchases", "ratings", "conversion"),
+            _from("validated_user_events", "event"),
+        ),
+        "visitors": _from("validated_user_events", "user_id"),
+        "mean_rating": _from("validated_user_events", "rating"),
+    },
+    SIGNAL_FEATURES.name: {
+        **_same("clean_demand", ("date", *_KEYS)),
+        **_same("validated_weather", ("temperature", "precipitation")),
+        "competitor_price_ratio": _from("clean_demand", "price")
+        + _from("validated_competitor_prices", "price"),
+        "competitor_price_change_7": _from("validated_competitor_prices", "price"),
+        **dict.fromkeys(
+            ("market_change_7", "market_change_28"), _from("validated_market_indices", "value")
+        ),
+        "on_campaign": _from("validated_campaigns", "start_date", "end_date"),
+        "campaign_spend": _from("validated_campaigns", "start_date", "end_date", "spend"),
+        "views_mean_7": _from("user_behaviour", "views"),
+        "cart_share_28": _from("user_behaviour", "carts", "views"),
+        "conversion_28": _from("user_behaviour", "purchases", "views"),
+        "rating_mean_28": _from("user_behaviour", "mean_rating", "ratings"),
     },
     FORECASTS.name: {
         **_same("features", _KEYS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -252,6 +253,12 @@ def test_one_answer_with_all_days_is_split_by_day(home: Settings, service: Fault
     )
     (done,) = pull(home, "web")
     assert (done.rows, done.files) == (10, 10)
+
+
+def test_the_library_tells_its_makers_nothing(shop: Settings, service: FaultyService) -> None:
+    pulled(shop)
+    tracker = importlib.import_module("dlt.common.runtime.anon_tracker")
+    assert tracker._ANON_TRACKER_ENDPOINT is None
 
 
 def test_trying_tells_what_was_found(shop: Settings) -> None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import psycopg2
 import pytest
+from pydantic import SecretStr
 
 from forecast_platform.connect.pull import Pulled, configured, pull
 from forecast_platform.connect.reader import SourceError
 from forecast_platform.connect.sql import SqlReader
-from forecast_platform.connect.trial import try_source
+from forecast_platform.connect.trial import try_source, try_sources
 from forecast_platform.contracts import landed_table, raw
-from forecast_platform.errors import ConfigurationError
+from forecast_platform.errors import ConfigurationError, LandingError
 from forecast_platform.lake import Lake
 from forecast_platform.settings import Settings
 from forecast_platform.sources import land
@@ -98,10 +99,90 @@ def test_first_pull_makes_a_file_per_day(shop: Settings, postgres: str) -> None:
     assert raw_units(shop) == 3 * 10 * 2
 
 
-def test_the_library_tells_its_makers_nothing(shop: Settings) -> None:
-    pulled(shop)
-    tracker = importlib.import_module("dlt.common.runtime.anon_tracker")
-    assert tracker._ANON_TRACKER_ENDPOINT is None
+def test_any_text_comes_as_it_is(home: Settings, execute: Execute, postgres: str) -> None:
+    texts = [
+        "a\tb",
+        "a\\tb",
+        "\\N",
+        "",
+        "\r\n",
+        "\"q\" 'r'",
+        "ä€😀",
+        "\\",
+        "a\x0b\x08\x0c",
+        "%s %",
+        ":x",
+    ]
+    execute("create table shop.goods (item_id text, name text)")
+    connection = psycopg2.connect(postgres)
+    with connection, connection.cursor() as cursor:
+        for number, text in enumerate([*texts, None]):
+            cursor.execute("insert into shop.goods values (%s, %s)", (f"{number:02}", text))
+    connection.close()
+    home.sources_path.write_text(
+        "sources: {erp: {kind: sql, address: {env: SHOP_DATABASE_URL}, "
+        "tables: {products: {table: shop.goods}}}}"
+    )
+    pull(home, "erp")
+    rows = pl.read_parquet(home.landing / "products" / "erp.parquet").sort("item_id")
+    assert rows["name"].to_list() == [*texts, None]
+
+
+def test_visitors_are_pseudonyms_before_a_file_is_written(home: Settings, execute: Execute) -> None:
+    execute("create table shop.events (date date, user_id text, item_id text, location_id text, "
+            "event text, event_id text); insert into shop.events values "
+            "('2026-03-02', 'alice@example.org', 'A', 'N', 'view', 'alice@example.org-1'), "
+            "('2026-03-02', 'alice@example.org', 'A', 'N', 'BOB-77', null)")  # fmt: skip
+    home.sources_path.write_text(
+        "sources: {web: {kind: sql, address: {env: SHOP_DATABASE_URL}, "
+        "tables: {user_events: {table: shop.events}}}}"
+    )
+    with pytest.raises(LandingError, match="set pseudonym_key"):
+        pull(home, "web")
+    assert not home.landing.exists()
+    keyed = home.model_copy(update={"pseudonym_key": SecretStr("k" * 32)})
+    (done,) = pull(keyed, "web")
+    assert (done.rows, done.files) == (2, 1)
+    (again,) = pull(keyed, "web")
+    assert again.files == 0
+    (path,) = home.landing.rglob("*.parquet")
+    rows = pl.read_parquet(path)
+    assert rows["user_id"].str.starts_with("p_").all()
+    assert "BOB-77" not in str(rows.rows())
+    lake = Lake(home.lake)
+    land(lake, keyed, now=time.time() + 60)
+    landed_ids = lake.scan(raw(landed_table("user_events"))).collect()["user_id"]
+    assert {*landed_ids} == {*rows["user_id"]}
+    stored = b"".join(path.read_bytes() for path in home.home.rglob("*") if path.is_file())
+    assert b"alice" not in stored
+
+
+def test_a_delivery_and_a_deleted_line_of_an_order_are_seen(
+    home: Settings, execute: Execute
+) -> None:
+    execute("create table shop.orders (sent date, number text, item_id text, location_id text, "
+            "quantity numeric, expected date, received date, changed timestamptz); "
+            "insert into shop.orders values "
+            "('2026-03-01', 'P1', 'A', 'N', 5, '2026-03-04', null, '2026-03-01 10:00Z'), "
+            "('2026-03-09', 'P2', 'A', 'N', 5, '2026-03-12', null, '2026-03-09 10:00Z'), "
+            "('2026-03-09', 'P2', 'B', 'N', 5, '2026-03-12', null, '2026-03-09 10:00Z')"
+            )  # fmt: skip
+    home.sources_path.write_text(
+        "sources: {erp: {kind: sql, address: {env: SHOP_DATABASE_URL}, "
+        "tables: {purchase_orders: "
+        "{table: shop.orders, watermark: changed, reread_days: 2, columns: {sent: date, "
+        "number: order_id, expected: expected_date, received: received_date}}}}}"
+    )
+    pull(home, "erp")
+    execute("update shop.orders set received = '2026-03-05', changed = '2026-03-10 10:00Z' "
+            "where number = 'P1'; delete from shop.orders where item_id = 'B'")  # fmt: skip
+    (done,) = pull(home, "erp")
+    assert done.files == 2
+    files = sorted((home.landing / "purchase_orders").glob("*.parquet"))
+    rows = pl.concat(pl.read_parquet(file) for file in files)
+    assert rows.select("order_id", "item_id", "received_date").rows() == [
+        ("P1", "A", "2026-03-05"), ("P2", "A", None)
+    ]  # fmt: skip
 
 
 def test_nothing_new_writes_nothing(shop: Settings) -> None:
@@ -274,6 +355,22 @@ def test_trying_tells_what_was_found(shop: Settings) -> None:
     assert "days 2026-03-01 to 2026-03-10; 3 rows on the last" in tried.told
     assert "newest change 2026-03-10 14:00:00+01" in tried.told
     assert not shop.landing.exists()
+
+
+def test_what_is_wrong_with_all_sources_is_one_list(home: Settings, execute: Execute) -> None:
+    assert try_sources(home) == []
+    execute(ORDERS)
+    home.sources_path.write_text(
+        SOURCES + SOURCES.split("sources:\n")[1].replace("till:", "lost:").replace(
+            "shop.lines", "shop.nowhere")
+    )  # fmt: skip
+    good, bad = try_sources(home)
+    assert (good.what, good.ok, bad.what, bad.ok) == ("till.sales", True, "lost.sales", False)
+    assert "does not exist" in bad.told
+    home.sources_path.write_text("sources: [")
+    (unreadable,) = try_sources(home)
+    assert not unreadable.ok
+    assert "cannot be read as YAML" in unreadable.told
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,22 @@
 """What is made from the optional tables; nothing where none of them ever landed."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from forecast_platform.defs.metadata import result
 from forecast_platform.defs.partitions import days_of
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import dependencies, spec
-from forecast_platform.home import Home
+
+if TYPE_CHECKING:
+    from forecast_platform.home import Home
 
 _FEATURES, _BEHAVIOUR = "signal_features", "user_behaviour"
 _NOTHING = {"landed": "none of the tables it is made from"}
 
 
-def _has_landed(home: Home, table: str) -> bool:
+def _has_landed(home: "Home", table: str) -> bool:
     return any(map(home.state().has, home.node(table).needs))
 
 
