@@ -68,8 +68,8 @@ class Messages:
     size: int
 
 
-def shop(home: Path, days: int) -> None:
-    """The home of a shop with three items, all days recorded, all origins issued."""
+def shop(home: Path, days: int, issued: int | None) -> None:
+    """The home of a shop with three items, all days recorded, the newest origins issued."""
     if (home / "landing").exists():
         return
     # All its days have gone by: a day to come is no partition yet.
@@ -78,8 +78,9 @@ def shop(home: Path, days: int) -> None:
     quick = {"models": ["seasonal_naive"], "sample_paths": 20, "backtest_origins": 1}
     settings = {name: report.settings[name] for name in report.settings if name != "end_date"}
     save_settings(home, {**settings, **quick})
-    issued = first + dt.timedelta(_UNISSUED)
-    platform(home, "land", "follow:features", f"issue:{issued}:{report.last_day}", "follow")
+    origins = min(days - _UNISSUED, issued or days)
+    origin = report.last_day - dt.timedelta(origins - 1)
+    platform(home, "land", "follow:features", f"issue:{origin}:{report.last_day}", "follow")
 
 
 def arrive(home: Path, day: dt.date) -> None:
@@ -144,11 +145,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--short", type=int, default=SHORT)
     parser.add_argument("--long", type=int, default=LONG)
+    parser.add_argument("--issued", type=int, help="newest origins to issue; all if not given")
     parser.add_argument("--repeats", type=int, default=3)
     asked = parser.parse_args()
     homes = {asked.work / "short": asked.short, asked.work / "long": asked.long}
     for home, days in homes.items():
-        shop(home, days)
+        shop(home, days, asked.issued)
     measured = days_runs([*homes], asked.repeats)
     for home, (run, made) in measured.items():
         now = messages(home)

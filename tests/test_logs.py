@@ -50,7 +50,7 @@ def test_lines_of_a_run_are_objects_that_name_run_job_asset_and_partition(
     assert {line["step"] for line in made} == {"validated_sales"}
     assert all(line["run_id"] and line["job"] for line in made)
     failed = next(line for line in found if line["level"] == "error" and line.get("step"))
-    assert failed["step"] == "clean_demand"
+    assert failed["step"] == "sql_models"
     assert "Traceback" in failed["error"] or "Error" in failed["error"]
     assert "***" in failed["error"]
     logged = "\n".join(line for line in done.stderr.splitlines() if line.startswith("{"))

@@ -66,13 +66,15 @@ def look(at: Mapping[str, Look]) -> list[Finding]:
         at: What looks at a group, by its name.
     """
     from deltalake.exceptions import DeltaError
+    from polars.exceptions import PolarsError
     from sqlalchemy.exc import SQLAlchemyError
 
+    refusals = (PlatformError, OSError, sqlite3.Error, SQLAlchemyError, DeltaError, PolarsError)
     found: list[Finding] = []
     for group, look_at in at.items():
         try:
             found += [replace(finding, group=group) for finding in look_at()]
-        except (PlatformError, OSError, sqlite3.Error, SQLAlchemyError, DeltaError) as error:
+        except refusals as error:
             told = str(getattr(error, "orig", None) or error)
             found.append(
                 Finding(group, False, told, "forecast-platform doctor", group=group, unseen=True)
