@@ -24,8 +24,9 @@ _LOCATIONS = 10
 _SHOPS = "300x120,3000x120,30000x120,3000x1200"
 _FIXED = {*APART, "what is stale", "column lineage", "pictures"}
 """Parts that hardly know how large a shop is."""
-_TABLES = ("landing", "raw_sales", "validated_sales", "clean_demand", "features", "forecasts",
-           "replenishment_plan", "replenishment_reasons")  # fmt: skip
+_TABLES = ("landing", "raw_sales", "raw_inventory", "validated_sales", "validated_inventory",
+           "clean_demand", "features", "forecasts", "forecast_levels",
+           "replenishment_plan")  # fmt: skip
 
 
 @dataclass(frozen=True)

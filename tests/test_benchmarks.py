@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks import m5_panel, weekly_cycle, wql
+from benchmarks import m5_panel, scale, weekly_cycle, wql
 from benchmarks.cases import Bench, SkippedError
 from benchmarks.clock import DAGSTER, Clock
 from benchmarks.run import main, measured
@@ -46,6 +46,19 @@ def test_a_backfill_is_measured(tmp_path: Path) -> None:
     assert "| 7 days |" in page
     year = next(run for title, run in bench.profiles.items() if title.startswith("7 days"))
     assert {"features", "forecasts", "plan"} <= set(year.parts)
+
+
+@pytest.mark.nightly
+def test_a_shop_is_measured_by_its_size(tmp_path: Path) -> None:
+    cost = scale.measure(tmp_path, 20, 75, ("seasonal_naive",))
+    assert (cost.series, cost.days) == (20, 75)
+    assert {"landing", "SQL models", "features", "forecasts", "plan", "fixed"} <= set(cost.day)
+    assert min(cost.history.values()) >= 0
+    assert min(cost.megabytes.values()) > 0
+    lines = scale.tables([cost, cost])
+    assert sum(line.startswith("| forecasts |") for line in lines) == 2
+    scale.picture([cost, cost], tmp_path / "scale.png")
+    assert (tmp_path / "scale.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_public_data_that_are_not_there_are_said(tmp_path: Path) -> None:

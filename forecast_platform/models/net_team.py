@@ -19,6 +19,12 @@ import torch  # noqa: TID253 - loaded with the neural families alone
 import torch.distributed as dist  # noqa: TID253
 import torch.multiprocessing as mp  # noqa: TID253
 from torch import Tensor, nn  # noqa: TID253
+from torch.multiprocessing.spawn import (  # noqa: TID253
+    ProcessContext,
+    ProcessExitedException,
+    ProcessRaisedException,
+    start_processes,
+)
 
 from forecast_platform.errors import ModelError
 from forecast_platform.models.base import Progress
@@ -130,11 +136,13 @@ def train_together(
         network.to(inputs.device)
         task = _Task(devices, seed, plan, checkpoint, folder)
         told = mp.get_context("spawn").SimpleQueue()
-        running = mp.start_processes(_work, (task, told), len(devices), False, False, "spawn")
+        running: ProcessContext = start_processes(  # type: ignore[no-untyped-call]
+            _work, (task, told), len(devices), False, False, "spawn"
+        )
         try:
             while not running.join(_POLL_SECONDS):
                 _pass_on(told, progress)
-        except (mp.ProcessExitedException, mp.ProcessRaisedException) as error:
+        except (ProcessExitedException, ProcessRaisedException) as error:
             raise ModelError(
                 f"Training on {len(devices)} devices stopped: {_ending(running, error)}. Train "
                 "again: it goes on "
@@ -145,7 +153,7 @@ def train_together(
         network.load_state_dict(found)
 
 
-def _ending(running: mp.ProcessContext, error: Exception) -> str:
+def _ending(running: ProcessContext, error: Exception) -> str:
     """Which process ended and how: one that was killed, before those that missed it."""
     for at, process in enumerate(running.processes):
         code = process.exitcode or 0
