@@ -100,7 +100,6 @@ def test_another_machine_doctors_explains_and_goes_on(
     ("url", "how", "says"),
     [
         ("s3://nowhere/home", "", "make the bucket"),
-        (URL, "gone", "it resumes"),
         (URL, "denied", "check the keys"),
         (URL, "silent", "check that it runs"),
     ],
@@ -108,7 +107,7 @@ def test_another_machine_doctors_explains_and_goes_on(
 def test_a_storage_that_cannot_be_used_is_one_sentence(
     server: str, tmp_path: Path, url: str, how: str, says: str
 ) -> None:
-    if how in {"gone", "denied"}:
+    if how == "denied":
         with store_server.failing(server, 0, how) as address:
             told = shop.refusal(tmp_path, "run", **pointing(address, url))
     else:
