@@ -64,6 +64,7 @@ def shops(server: str, tmp_path_factory: pytest.TempPathFactory) -> Shops:
     return Shops(local, storage, refusals)
 
 
+@pytest.mark.nightly
 def test_a_run_that_loses_the_storage_ends_with_a_sentence(shops: Shops) -> None:
     (told,) = shops.refusals
     assert URL in told
@@ -71,6 +72,7 @@ def test_a_run_that_loses_the_storage_ends_with_a_sentence(shops: Shops) -> None
     assert "shop-secret" not in told
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", SAME)
 def test_the_same_history_gives_the_same_tables(shops: Shops, name: str) -> None:
     ours, theirs = (
@@ -80,6 +82,7 @@ def test_the_same_history_gives_the_same_tables(shops: Shops, name: str) -> None
     assert_frame_equal(ours, theirs, check_row_order=False)
 
 
+@pytest.mark.nightly
 def test_another_machine_doctors_explains_and_goes_on(
     shops: Shops, server: str, tmp_path: Path
 ) -> None:
