@@ -22,7 +22,7 @@ from forecast_platform.lake.schema import polars_schema
 from forecast_platform.quality import check, table_page, write_data_docs
 from forecast_platform.settings import Settings, settings
 from forecast_platform.sources import land
-from forecast_platform.storage import Lease, Storage, fetched, locks, published
+from forecast_platform.storage import Lease, Storage, fetched, locks, published, storage_failure
 
 _HOLD = """
 import json, sys, time
@@ -136,3 +136,16 @@ def test_unknown_options_are_refused_in_a_sentence(storage: Storage) -> None:
     strange = Storage(storage.url, {"aws_colour": "blue"})
     with pytest.raises(StorageError, match="do not fit"):
         (strange / "x").exists()
+
+
+def test_errors_of_other_libraries_become_the_same_sentence(storage: Storage) -> None:
+    silent = store_server.options(f"http://127.0.0.1:{store_server.free_port()}")
+    lost = Storage(storage.url, silent | {"max_retries": "0"})
+    with pytest.raises(Exception, match="S3") as raised:
+        pl.scan_parquet(f"{lost.url}/x.parquet", storage_options=lost.polars_options).collect()
+    told = storage_failure(lost, raised.value)
+    assert told is not None
+    assert str(told).startswith(f"The object storage {lost.url} failed")
+    assert "shop-secret" not in str(told)
+    assert storage_failure(lost, ValueError("units are negative")) is None
+    assert storage_failure(None, raised.value) is None
