@@ -72,9 +72,15 @@ def _storage(settings: Settings) -> Iterator[Finding]:
         return
     probe = settings.storage / f"doctor/{uuid.uuid4().hex}"
     yield Finding("artifacts", True, artifacts_address(settings.storage))
-    is_new, is_refused = probe.put_if(b"first", None), probe.put_if(b"second", None) is None
+    first = probe.put_if(b"1", None)
+    keeps_apart = (
+        first is not None
+        and probe.put_if(b"2", None) is None
+        and probe.put_if(b"3", first) is not None
+        and probe.put_if(b"4", first) is None
+    )
     probe.unlink()
-    if not (is_new and is_refused):
+    if not keeps_apart:
         told = "takes no conditional puts, so writers would lose rows"
         yield Finding("storage", False, f"{settings.storage.url} {told}", "use another storage")
         return

@@ -34,13 +34,17 @@ class Seen:
 
     def checksum(self, file: LandedFile, salt: bytes) -> str:
         """As `checksum_of`, without reading a version that was read before."""
-        if file.etag is None:
+        if not isinstance(file.path, StorePath):
             return checksum_of(file.path, salt)
-        version = f"{file.path} {file.etag} {hashlib.sha256(salt).hexdigest()[:16]}"
-        if version not in self._known:
-            self._known[version] = checksum_of(file.path, salt)
-        self._now[version] = self._known[version]
-        return self._now[version]
+        of_salt = hashlib.sha256(salt).hexdigest()[:16]
+        version = f"{file.path} {file.etag} {of_salt}"
+        checksum = self._known.get(version)
+        if checksum is None:
+            etag, content = file.path.version()
+            version = f"{file.path} {etag} {of_salt}"
+            checksum = hashlib.sha256(content + salt).hexdigest()
+        self._now[version] = checksum
+        return checksum
 
     def save(self) -> None:
         """Keep what is known of the objects that are there now."""

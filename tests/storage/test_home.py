@@ -64,6 +64,7 @@ def shops(server: str, tmp_path_factory: pytest.TempPathFactory) -> Shops:
     return Shops(local, storage, refusals)
 
 
+@pytest.mark.nightly
 def test_a_run_that_loses_the_storage_ends_with_a_sentence(shops: Shops) -> None:
     (told,) = shops.refusals
     assert URL in told
@@ -71,6 +72,7 @@ def test_a_run_that_loses_the_storage_ends_with_a_sentence(shops: Shops) -> None
     assert "shop-secret" not in told
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", SAME)
 def test_the_same_history_gives_the_same_tables(shops: Shops, name: str) -> None:
     ours, theirs = (
@@ -80,6 +82,7 @@ def test_the_same_history_gives_the_same_tables(shops: Shops, name: str) -> None
     assert_frame_equal(ours, theirs, check_row_order=False)
 
 
+@pytest.mark.nightly
 def test_another_machine_doctors_explains_and_goes_on(
     shops: Shops, server: str, tmp_path: Path
 ) -> None:
@@ -100,7 +103,6 @@ def test_another_machine_doctors_explains_and_goes_on(
     ("url", "how", "says"),
     [
         ("s3://nowhere/home", "", "make the bucket"),
-        (URL, "gone", "it resumes"),
         (URL, "denied", "check the keys"),
         (URL, "silent", "check that it runs"),
     ],
@@ -108,7 +110,7 @@ def test_another_machine_doctors_explains_and_goes_on(
 def test_a_storage_that_cannot_be_used_is_one_sentence(
     server: str, tmp_path: Path, url: str, how: str, says: str
 ) -> None:
-    if how in {"gone", "denied"}:
+    if how == "denied":
         with store_server.failing(server, 0, how) as address:
             told = shop.refusal(tmp_path, "run", **pointing(address, url))
     else:

@@ -66,6 +66,7 @@ def test_a_storage_that_fails_now_and_then_loses_and_doubles_nothing(
             shaky.replace_days(STOCK, stock([one]), [one])
         shaky.replace_days(STOCK, stock([day(1)], items=2), [day(1)])
     lake = Lake(storage / "lake")
+    assert lake.ledger.history().height == len(written) + 1
     assert {one: len(rows) for one, rows in units(lake).items()} == dict.fromkeys(written, 3) | {
         day(1): 2
     }
