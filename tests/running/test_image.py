@@ -226,7 +226,7 @@ def test_it_holds_the_program_and_no_more(opened: Container) -> None:
     there = {*opened.does("ls", "-A", "/app").split()}
     assert there == {
         "README.md", "LICENSE", "workspace.yaml", "docker", "forecast_platform", "dbt_like_sql",
-        "requirements.lock", "pyproject.toml", "forecast_platform.egg-info",
+        "requirements.lock", "pyproject.toml",
     }  # fmt: skip
     for program in ("gcc", "strip", "git", "curl"):
         assert opened.refuses("sh", "-c", f"command -v {program}")
