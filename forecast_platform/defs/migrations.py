@@ -70,6 +70,6 @@ def _migrate_mlflow(settings: Settings) -> None:
             from mlflow.store.db.utils import _upgrade_db
 
             progress.tell("migrating MLflow's database")
-            _upgrade_db(engine)
+            _upgrade_db(engine)  # type: ignore[no-untyped-call]
     finally:
         engine.dispose()
