@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _TAG = "forecast_platform/launched_by"
 _MINE = "follow_sensor"
 _DIGEST = "forecast_platform/launch"
+_LISTING = "forecast_platform/listing"
 _ATTEMPTS = 3
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
@@ -46,9 +47,14 @@ def landing_sensor(
         for file in list_landed(chosen.landing, table.name, time.time(), chosen.settle_seconds):
             listing.update(f"{table.name}/{file.name} {file.size} {file.mtime}\n".encode())
     seen = listing.hexdigest()
-    if seen == context.cursor:
+    runs = context.instance.get_runs(dg.RunsFilter(tags={_LISTING: seen}), limit=_ATTEMPTS)
+    failed = [run for run in runs if run.status == dg.DagsterRunStatus.FAILURE]
+    # A run that was killed may have landed nothing, and the folder does not change by that.
+    again = len(failed) == len(runs) < _ATTEMPTS and bool(failed)
+    if seen == context.cursor and not again:
         return dg.SkipReason("Nothing new in the landing folder.")
-    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=seen)], cursor=seen)
+    request = dg.RunRequest(run_key=f"{seen} {len(runs)}", tags={_LISTING: seen})
+    return dg.SensorResult(run_requests=[request], cursor=seen)
 
 
 @dg.sensor(
