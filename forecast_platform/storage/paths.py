@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from forecast_platform.errors import StorageError
+from forecast_platform.storage.failures import NO_BUCKET, reason, refusal
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -30,19 +31,6 @@ _CLIENT_OPTIONS = {
     "proxy_excludes", "proxy_url", "timeout", "user_agent",
 }  # fmt: skip
 _FLAGS = {"allow_http", "allow_invalid_certificates"}
-_NO_BUCKET = "NoSuchBucket|ContainerNotFound|bucket does not exist"
-_FROM_STORAGE = (
-    r"Generic (S3|GCS|MicrosoftAzure)|object[- ]store error|when calling the \w+ operation|"
-    "botocore|the endpoint URL"
-)
-_HINTS = {
-    _NO_BUCKET: "make the bucket, or mend storage_url",
-    "InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|AuthenticationFailed|40[13] |"
-    "credential|InstanceCredentials|169.254":
-        "check the keys and their rights (storage_options, AWS_* or the like)",
-    "error sending request|timed out|dns|onnect":
-        "check that it runs, the network and the endpoint in storage_options",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,13 +74,7 @@ class Storage:
 
     def refused(self, error: BaseException, what: str = "cannot be used") -> StorageError:
         """What went wrong as one sentence without secrets."""
-        reason = _reason(str(error))
-        for secret in self.options.values():
-            if len(secret) > 5 and "://" not in secret:
-                reason = reason.replace(secret, "***")
-        hints = [hint for signs, hint in _HINTS.items() if re.search(signs, str(error))]
-        then = hints[0] if hints else "once it answers again, run the same command: it resumes"
-        return StorageError(f"The object storage {self.url} {what}: {reason}. To mend: {then}.")
+        return refusal(self.url, self.options, error, what)
 
 
 @lru_cache
@@ -121,22 +103,10 @@ def _client(url: str, options: tuple[tuple[str, str], ...], max_retries: int) ->
         )
     except (BaseError, ValueError) as error:
         raise StorageError(
-            f"storage_options do not fit {url}: {_reason(str(error))}. Give options of the "
+            f"storage_options do not fit {url}: {reason(str(error))}. Give options of the "
             "object_store crate, as docs/storage.md shows."
         ) from None
     return store
-
-
-def storage_failure(storage: Storage | None, error: BaseException) -> StorageError | None:
-    """The sentence for an error that other libraries raised because of the storage, else None."""
-    seen: BaseException | None = error
-    while seen is not None and storage is not None:
-        if isinstance(seen, StorageError):
-            return seen
-        if re.search(_FROM_STORAGE, f"{type(seen).__module__} {seen}"):
-            return storage.refused(seen, "failed")
-        seen = seen.__cause__ or seen.__context__
-    return None
 
 
 class Entry(NamedTuple):
@@ -243,10 +213,6 @@ class StorePath:
     def mkdir(self, parents: bool = True, exist_ok: bool = True) -> None:
         """Nothing: object storage has no folders to make."""
 
-    def is_dir(self) -> bool:
-        """Whether objects lie in it."""
-        return any(True for _ in self.iterdir())
-
     def iterdir(self) -> list[StorePath]:
         """Objects and folders right in it, sorted."""
         with self._asking():
@@ -275,7 +241,7 @@ class StorePath:
         except expected:
             raise
         except FileNotFoundError as error:
-            if re.search(_NO_BUCKET, str(error)):
+            if re.search(NO_BUCKET, str(error)):
                 raise self.storage.refused(error) from None
             raise
         except (BaseError, OSError, ValueError) as error:
@@ -308,13 +274,3 @@ def write_whole(path: Place, content: bytes) -> None:
         with suppress(OSError):
             unfinished.unlink()
         raise
-
-
-def _reason(text: str) -> str:
-    """What the storage or the network said, without addresses (they can hold a signature)."""
-    said = re.search(r"<Code>(.*?)</Code>\s*<Message>(.*?)</Message>", text, re.DOTALL)
-    if said:
-        return f"{said[1]}, {said[2].strip().rstrip('.')}"
-    text = re.sub(r"\x1b\[[0-9;]*m|↳", "", text.partition("\nDebug source")[0])
-    text = re.sub(r"(https?://[^/\s]+)\S*", r"\1", re.sub(r"\s+", " ", text))
-    return text.strip().rstrip(".")[:300]
