@@ -61,7 +61,9 @@ def make_schemas(settings: Settings) -> None:
         with engine.connect() as connection:
             # Made one after the other: of two that make a schema at once, one would fail.
             connection.execute(text("select pg_advisory_lock(hashtext('forecast_platform'))"))
-            known = set(connection.execute(text("select nspname from pg_namespace")).scalars())
+            known: set[str] = set(
+                connection.execute(text("select nspname from pg_namespace")).scalars()
+            )
             # Only what is missing: a role that may make none works with schemas made for it.
             for schema in {"dagster", "mlflow"} - known:
                 connection.execute(text(f"create schema {schema}"))
