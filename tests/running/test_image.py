@@ -102,6 +102,8 @@ def container(service: str, home: Path, secrets: Path) -> Iterator[Container]:
     hosts = (f"--add-host={name}:127.0.0.1" for name in ("code", "postgres"))
     name = buildah("from", *hosts, IMAGE)
     (volume,) = [each.partition(":")[2] for each in said["volumes"]]
+    # Of the image's own volume and the one given at the same place, buildah takes either.
+    buildah("config", f"--volume={volume}-", name)
     given = {**shop.SETTINGS, **said["environment"]}
     try:
         yield Container(
