@@ -33,8 +33,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())[
     "services"
 ]
-ROLES = ("code", "mlflow", "webserver", "daemon")
-PORTS = (3000, 4000, 5000, 5432)
+ROLES = ("code", "mlflow", "webserver", "daemon", "watch")
+PORTS = (3000, 4000, 5000, 5432, 9464)
 _USER, _NOBODY = 1000, 65534
 _MOST_BYTES = 2.5e9
 _UNITS = {"MB": 1e6, "GB": 1e9}
