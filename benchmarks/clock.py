@@ -24,8 +24,8 @@ APART = (IMPORTS, CHECK_IMPORTS, DAGSTER)
 
 PARTS = {
     "landing": ("sources.landing:land",),
-    "validation": ("quality:validate", "defs.verdicts:accounting"),
-    CHECKS: ("defs.verdicts:expectations",),
+    "validation": ("quality:validate", "defs.verdicts:Tally.accounting"),
+    CHECKS: ("defs.verdicts:Tally.expectations",),
     "SQL models": ("sql.run:run",),
     "column lineage": ("sql.lineage:column_lineage",),
     "features": ("features:compute",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from forecast_platform.contracts import landed_table, raw
-from forecast_platform.defs.verdicts import accounting
+from forecast_platform.defs.verdicts import Tally
 from forecast_platform.lake.schema import polars_schema
 from forecast_platform.quality import validate
 
@@ -18,7 +18,9 @@ def test_reasons_and_names_of_files_are_text() -> None:
     landed = pl.DataFrame([row], schema=polars_schema(raw(table)))
     verdict = validate(landed, table, {})
     assert verdict.rejected.height == 1
-    told = accounting("validated_products", landed, verdict, table).metadata["reasons"].value
+    tally = Tally(table)
+    tally.add(landed, verdict)
+    told = tally.accounting().metadata["reasons"].value
     assert "alert(1)" in told
     assert "<" not in told
     assert "[here](" not in told

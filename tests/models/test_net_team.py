@@ -26,11 +26,12 @@ def trained(
     """A model and its losses by epoch; a process is killed after the epoch `kill`."""
     model, losses = Lstm(Architecture(hidden=8, dropout=dropout), PLAN), []
     model.devices, model.checkpoints = devices, checkpoints
+    others = set(multiprocessing.active_children())
 
     def told(epoch: int, loss: float) -> None:
         losses.append(loss)
         if epoch == kill:
-            multiprocessing.active_children()[0].kill()
+            next(iter(set(multiprocessing.active_children()) - others)).kill()
 
     model.fit(shop.until(CUTOFF), seed=4, progress=told)
     return model, losses
