@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +81,9 @@ class FaultyService(ShopService):
         return f"http://127.0.0.1:{self.server_port}"
 
 
-@pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
-    monkeypatch.setenv("SHOP_TOKEN", TOKEN)
+@contextmanager
+def serving() -> Iterator[FaultyService]:
+    """The shop's web service, from start to stop."""
     server = FaultyService({})
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -90,3 +91,10 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
+    monkeypatch.setenv("SHOP_TOKEN", TOKEN)
+    with serving() as server:
+        yield server

@@ -12,7 +12,6 @@ import os
 import random
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -308,15 +307,3 @@ def _sized(folder: Path, size: int) -> bool:
 
 def _used(folder: Path) -> int:
     return shutil.disk_usage(folder).used
-
-
-@contextmanager
-def serving() -> Iterator[FaultyService]:
-    """The shop's web service."""
-    server = FaultyService({})
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
