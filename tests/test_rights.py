@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from forecast_platform.databases import make_schemas
 from forecast_platform.settings import Settings
+from tests.database import postgres
 
 SQL = Path(__file__).resolve().parents[1] / "docker" / "sql"
 SHOP = """
@@ -31,12 +32,11 @@ reset role;
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pgserver.PostgresServer]:
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-    server.psql((SQL / "platform.sql").read_text())
-    server.psql(f"{SHOP}\n{(SQL / 'shop_reader.sql').read_text()}")
-    yield server
-    server.cleanup()
+def server() -> Iterator[pgserver.PostgresServer]:
+    with postgres() as server:
+        server.psql((SQL / "platform.sql").read_text())
+        server.psql(f"{SHOP}\n{(SQL / 'shop_reader.sql').read_text()}")
+        yield server
 
 
 def asked(server: pgserver.PostgresServer, role: str, database: str, statement: str) -> Any:

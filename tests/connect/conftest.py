@@ -8,24 +8,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pgserver
 import psycopg2
 import pytest
 
 from forecast_platform.connect.demo_service import Handler, Rows, ShopService
 from forecast_platform.settings import Settings
+from tests import database
 
 TOKEN = "sesame-token"
 Execute = Callable[[str], None]
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """Address of a database of the shop's owner."""
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-    server.psql("create role owner login password 'sesame'; create database shop owner owner;")
-    yield server.get_uri("shop").replace("postgres:@", "owner:sesame@")
-    server.cleanup()
+    with database.postgres() as server:
+        server.psql("create role owner login password 'sesame'; create database shop owner owner;")
+        yield server.get_uri("shop").replace("postgres:@", "owner:sesame@")
 
 
 @pytest.fixture

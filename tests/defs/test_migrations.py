@@ -8,7 +8,6 @@ from pathlib import Path
 
 import dagster as dg
 import mlflow.store.db.utils as mlflow_database
-import pgserver
 import pytest
 from alembic import command
 from dagster._core.storage.sql import run_alembic_downgrade
@@ -19,16 +18,15 @@ from sqlalchemy import create_engine, text
 from forecast_platform.databases import mlflow_address
 from forecast_platform.defs.instance import instance
 from forecast_platform.settings import Settings
+from tests.database import postgres
 
 
 @pytest.fixture
-def settings(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory,
-             monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:  # fmt: skip
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     for name in ("DAGSTER_HOME", "DAGSTER_DATABASE_URL", "FORECAST_PLATFORM_HOME"):
         monkeypatch.setenv(name, "")
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-    yield Settings(home=tmp_path / "home", database_url=SecretStr(server.get_uri()))
-    server.cleanup()
+    with postgres() as server:
+        yield Settings(home=tmp_path / "home", database_url=SecretStr(server.get_uri()))
 
 
 def test_databases_of_an_older_version_are_migrated_once(

@@ -9,15 +9,15 @@ from pathlib import Path
 import drill_driver as drills
 import pytest
 
-from tests.connect.conftest import FaultyService
+from tests.connect.conftest import FaultyService, serving
 
-SEEDS = range(30)
-NIGHTLY = range(30, int(os.environ.get("DRILLS", "1000")))
+SEEDS = range(8)
+NIGHTLY = range(8, int(os.environ.get("DRILLS", "1000")))
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[FaultyService]:
-    with drills.serving() as server:
+    with serving() as server:
         yield server
 
 

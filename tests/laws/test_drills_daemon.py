@@ -7,7 +7,6 @@ import random
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,6 +20,7 @@ import pgserver
 import pytest
 import yaml
 
+from tests.database import records
 from tests.running.conftest import COMMAND, free_port, until
 from tests.running.test_topology import WORKSPACE, listens
 
@@ -109,9 +109,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def platform(opened: Path, folder: Path) -> Iterator[Platform]:
     shutil.copytree(opened, folder / "home")
     with ExitStack() as stack:
-        # Not below pytest's own folder, which the user of Postgres may not enter.
-        records = stack.enter_context(tempfile.TemporaryDirectory(prefix="records-"))
-        started = Platform(folder, Path(records))
+        started = Platform(folder, stack.enter_context(records()))
         stack.callback(started.stop)
         yield started
 

@@ -22,11 +22,12 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 COMMAND = str(Path(sys.executable).parent / "forecast-platform")
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 240) -> None:
-    """Wait for something that another process does."""
+def until(condition: Callable[[], object], what: str, seconds: float = 600,
+          state: Callable[[], object] = str) -> None:  # fmt: skip
+    """Wait for what another process does; `state` says how far it is where it does not."""
     pause, end = threading.Event(), time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, f"waited {seconds:.0f} s for {what}"
+        assert time.monotonic() < end, f"waited {seconds:.0f} s for {what}: {state()}"
         pause.wait(0.5)
 
 

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import pgserver
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import create_engine, text
@@ -16,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from forecast_platform.databases import Schema, masked_address, postgres_address
 from forecast_platform.settings import Settings
 from tests import command_line as shop
+from tests.database import postgres
 
 URL = "FORECAST_PLATFORM_DATABASE_URL"
 _TLS_REQUEST = bytes.fromhex("0000000804d2162f")
@@ -23,11 +23,10 @@ SQL = Path(__file__).resolve().parents[2] / "docker" / "sql"
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-    server.psql(f"{(SQL / 'platform.sql').read_text()}; alter role platform password 'sesame';")
-    yield server.get_uri("platform").replace("postgres:@", "platform:sesame@")
-    server.cleanup()
+def database() -> Iterator[str]:
+    with postgres() as server:
+        server.psql(f"{(SQL / 'platform.sql').read_text()}; alter role platform password 'sesame';")
+        yield server.get_uri("platform").replace("postgres:@", "platform:sesame@")
 
 
 def counted(database: str, home: Path, schema: Schema, table: str) -> int:

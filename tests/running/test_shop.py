@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
-import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pgserver
 import psycopg2
 import pytest
 
 from tests import command_line as shop
+from tests.database import postgres
 from tests.running.conftest import COMMAND, Running, answers, free_port, until
 from tests.storage import store_server
 
@@ -48,10 +47,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     """The pages and the daemon over an empty home, with Postgres, S3 and the shop's own servers."""
     home = tmp_path / "home"
     with ExitStack() as stack:
-        # Not below pytest's own folder, which the database's user may not enter.
-        records = stack.enter_context(tempfile.TemporaryDirectory(prefix="records-"))
-        database = pgserver.get_server(records, cleanup_mode="delete")
-        stack.callback(database.cleanup)
+        database = stack.enter_context(postgres())
         database.psql("create database shop")
         s3 = stack.enter_context(store_server.s3_server())
         environment = shop.environment(

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pgserver
 import pytest
 import yaml
 
 from tests import command_line as shop
+from tests import database
 from tests.running.conftest import COMMAND, Running, answers, free_port, until
 
 WORKSPACE = Path(__file__).resolve().parents[2] / "docker" / "workspace.yaml"
@@ -27,21 +26,17 @@ PLAN = "home.read('replenishment_plan', *[dt.date.fromisoformat('{day}')] * 2).t
 
 @pytest.fixture
 def records() -> Iterator[Path]:
-    """The folder of Postgres: not below pytest's own, which its user may not enter."""
-    with tempfile.TemporaryDirectory(prefix="records-") as folder:
-        yield Path(folder)
+    with database.records() as folder:
+        yield folder
 
 
 @contextmanager
 def postgres(folder: Path, secrets: Path) -> Iterator[dict[str, str]]:
     """A database in `folder`, and the variable by which its address is found in a file."""
     secrets.mkdir(exist_ok=True)
-    server = pgserver.get_server(folder, cleanup_mode="stop")
-    try:
+    with database.postgres(folder) as server:
         (secrets / "forecast_platform_database_url").write_text(f"{server.get_uri()}\n")
         yield {"FORECAST_PLATFORM_SECRETS_DIR": str(secrets)}
-    finally:
-        server.cleanup()
 
 
 @contextmanager
@@ -138,8 +133,13 @@ def test_a_day_is_followed_to_the_plan_and_outlives_the_processes(
         until(
             lambda: running.ask(f"[{ISSUED} > {plans}, home.stale()]") == [True, {}],
             "the plan of the new day",
+            state=lambda: (running.ask(f"[{ISSUED}, home.stale()]"), runs(running)),
         )
-        until(lambda: {*runs(running).values()} == {"SUCCESS"}, "all runs to end")
+        until(
+            lambda: {*runs(running).values()} == {"SUCCESS"},
+            "all runs to end",
+            state=lambda: runs(running),
+        )
         until(lambda: alive(running), "the daemon's heartbeat")
         made, trained = runs(running), trainings(running)
         plan = running.ask(PLAN.format(day=day))
