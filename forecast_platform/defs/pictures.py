@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from forecast_platform.drawing import plain
+from forecast_platform.drawing import canvas, plain, png
 from forecast_platform.home import Home
 from forecast_platform.lake.days import ONE_DAY
 from forecast_platform.replenishment import ORDER_LOOK_BACK_DAYS, most_urgent
@@ -17,8 +16,6 @@ from forecast_platform.replenishment.projection import projected_stock
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from matplotlib.figure import Figure
 
     from forecast_platform.models import Forecaster
     from forecast_platform.replenishment import PlanParameters, PlanTables
@@ -34,7 +31,7 @@ def forecast_against_actuals(home: Home, origin: dt.date) -> bytes:
     """PNG of total demand before an origin and its forecast, with the best seller beside it."""
     actuals = home.read("clean_demand", origin - _SHOWN_DAYS * ONE_DAY, origin)
     forecast = home.read("forecasts", origin, origin)
-    figure = _figure()
+    figure = canvas()
     total, single = figure.subplots(1, 2)
     for frame, column, style in ((actuals, "demand_units", "-"), (forecast, "mean", "--")):
         by_day = frame.group_by("date").agg(pl.col(column).sum()).sort("date")
@@ -52,7 +49,7 @@ def forecast_against_actuals(home: Home, origin: dt.date) -> bytes:
     for axes in (total, single):
         axes.tick_params(axis="x", rotation=30)
     total.legend()
-    return _png(figure)
+    return png(figure)
 
 
 def total_with_fan(home: Home, origin: dt.date) -> bytes:
@@ -61,7 +58,7 @@ def total_with_fan(home: Home, origin: dt.date) -> bytes:
     days = ahead["date"].to_list()
     came = home.read("clean_demand", origin - _SHOWN_DAYS * ONE_DAY, max([origin, *days]))
     by_day = came.group_by("date").agg(pl.col("demand_units").sum()).sort("date")
-    figure = _figure()
+    figure = canvas()
     axes = figure.subplots()
     axes.plot(by_day["date"].to_list(), by_day["demand_units"].to_list(), "-", label="demand")
     axes.plot(days, ahead["mean"].to_list(), "--", label="forecast")
@@ -72,7 +69,7 @@ def total_with_fan(home: Home, origin: dt.date) -> bytes:
         )  # fmt: skip
     axes.set_title(f"All items and locations, units per day, origin {origin}")
     axes.legend(fontsize="small")
-    return _png(figure)
+    return png(figure)
 
 
 def drivers_of_largest(
@@ -97,7 +94,7 @@ def drivers_of_largest(
         if lacking:
             continue
         shown = drivers.head(_SHOWN_DRIVERS).reverse()
-        figure = _figure()
+        figure = canvas()
         axes = figure.subplots()
         colours = ["C0" if value > 0 else "C3" for value in shown["contribution"]]
         axes.barh(shown["driver"].to_list(), shown["contribution"].to_list(), color=colours)
@@ -106,7 +103,7 @@ def drivers_of_largest(
             plain(f"{line['item_id']} at {line['location_id']}: ")
             + f"{line['mean_day']:.2f} units per day, by driver, origin {origin}"
         )
-        return _png(figure)
+        return png(figure)
     return None
 
 
@@ -122,7 +119,7 @@ def lateness(lead_times: pl.DataFrame) -> bytes:
     shown = suppliers.head(_SHOWN_SUPPLIERS).reverse()
     names = shown["supplier_id"].str.slice(0, 24).to_list()
     places = list(range(shown.height))
-    figure = _figure()
+    figure = canvas()
     late, lead = figure.subplots(1, 2, sharey=True)
     late.barh(places, shown["late_q90_days"].to_list(), alpha=0.35, label="9 of 10 within")
     late.plot(shown["late_mean_days"].to_list(), places, "o", label="mean")
@@ -135,7 +132,7 @@ def lateness(lead_times: pl.DataFrame) -> bytes:
     lead.set_title("Days from order to receipt")
     for axes in (late, lead):
         axes.legend(fontsize="small")
-    return _png(figure)
+    return png(figure)
 
 
 def stock_ahead(home: Home, plan: pl.DataFrame) -> bytes | None:
@@ -160,7 +157,7 @@ def stock_ahead(home: Home, plan: pl.DataFrame) -> bytes | None:
             home.read("lead_time_demand", day, day).filter(series),
             home.read("validated_purchase_orders", since, day).filter(series),
         )
-        figure = _figure()
+        figure = canvas()
         axes = figure.subplots()
         days = ahead["date"].to_list()
         axes.fill_between(
@@ -181,7 +178,7 @@ def stock_ahead(home: Home, plan: pl.DataFrame) -> bytes | None:
         name = plain(f"{line['item_id']} at {line['location_id']}")
         axes.set_title(f"{name}: units at close, plan of {day}")
         axes.legend(fontsize="small")
-        return _png(figure)
+        return png(figure)
     return None
 
 
@@ -213,7 +210,7 @@ def season_of_largest(
         past = tables.weekly.filter(series & (pl.col("week_end") <= line["date"])).sort("week_end")
         past = past.tail(2 * _SHOWN_WEEKS)
         days = [line["date"] + 7 * (week + 1) * ONE_DAY for week in range(_SHOWN_WEEKS)]
-        figure = _figure()
+        figure = canvas()
         axes = figure.subplots()
         axes.plot(past["week_end"].to_list(), past["demand"].to_list(), "-", label="demand")
         axes.plot(days, weekly.tolist(), "--", label="forecast, then the season's profile")
@@ -223,7 +220,7 @@ def season_of_largest(
             + f"{line['season_units']:,.0f} expected until {line['season_end']}"
         )
         axes.legend(fontsize="small")
-        return _png(figure)
+        return png(figure)
     return None
 
 
@@ -234,7 +231,7 @@ def cost_against_service(front: ServiceFront, day: dt.date) -> bytes:
         front: Plans within the limits, the chosen one and the one without limits.
         day: Day of the plan.
     """
-    figure = _figure()
+    figure = canvas()
     axes = figure.subplots()
     axes.step(front.cost, front.service, "-", where="post", label="within the limits")
     axes.plot(*front.chosen, "*", markersize=12, label="the plan")
@@ -243,7 +240,7 @@ def cost_against_service(front: ServiceFront, day: dt.date) -> bytes:
     axes.set_ylabel("share of demand for stock met")
     axes.set_title(f"Cost against service, plan of {day}")
     axes.legend(fontsize="small")
-    return _png(figure)
+    return png(figure)
 
 
 def planned_against_actual(outcomes: pl.DataFrame) -> bytes:
@@ -254,7 +251,7 @@ def planned_against_actual(outcomes: pl.DataFrame) -> bytes:
     """
     names = {"protection_demand": "expected", "actual_protection_demand": "actual"}
     by_plan = outcomes.group_by("plan_date").agg(pl.col(*names).sum()).sort("plan_date")
-    figure = _figure()
+    figure = canvas()
     total, lines = figure.subplots(1, 2)
     for column, label in names.items():
         total.plot(by_plan["plan_date"].to_list(), by_plan[column].to_list(), "o-", label=label)
@@ -268,19 +265,4 @@ def planned_against_actual(outcomes: pl.DataFrame) -> bytes:
     lines.set_xlabel("expected")
     lines.set_ylabel("actual")
     lines.set_title("Every line, units")
-    return _png(figure)
-
-
-def _figure() -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 3.4), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _png(figure: Figure) -> bytes:
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=100)
-    return image.getvalue()
+    return png(figure)

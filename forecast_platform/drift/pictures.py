@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING
-
 import polars as pl
 
 from forecast_platform.contracts.drift import WATCHED
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from forecast_platform.drawing import canvas, png
 
 
 def psi_picture(rows: pl.DataFrame) -> bytes:
@@ -21,7 +15,8 @@ def psi_picture(rows: pl.DataFrame) -> bytes:
         rows: Rows of `input_drift`, one at least.
     """
     shares = rows.with_columns(share=pl.col("psi") / pl.col("psi_limit"))
-    figure, (total, worst) = _figure(2)
+    figure = canvas()
+    total, worst = figure.subplots(1, 2)
     for axes, title, shown in (
         (total, "All items", shares.filter(level="total")),
         (worst, "Worst category or location", shares.filter(pl.col("level") != "total")),
@@ -34,7 +29,7 @@ def psi_picture(rows: pl.DataFrame) -> bytes:
         axes.set_title(f"{title}: PSI of 28 days / limit")
         axes.tick_params(axis="x", rotation=30)
     total.legend(fontsize="small")
-    return _png(figure)
+    return png(figure)
 
 
 def accuracy_picture(rows: pl.DataFrame, band: float) -> bytes:
@@ -48,7 +43,8 @@ def accuracy_picture(rows: pl.DataFrame, band: float) -> bytes:
     days = shown["date"].to_list()
     before = pl.coalesce("before_error", "level_error")
     limits = shown.select(low=before * (1 - band), high=before * (1 + band)).fill_null(float("nan"))
-    figure, (axes,) = _figure(1)
+    figure = canvas()
+    axes = figure.subplots()
     axes.plot(days, shown["error"].to_list(), ".", label="day")
     axes.plot(days, shown["level_error"].to_list(), "-", label="level")
     axes.fill_between(
@@ -57,19 +53,4 @@ def accuracy_picture(rows: pl.DataFrame, band: float) -> bytes:
     )  # fmt: skip
     axes.set_title("Error of issued forecasts, all items: 0 all right, 1 all wrong")
     axes.legend(fontsize="small")
-    return _png(figure)
-
-
-def _figure(panels: int) -> tuple[Figure, list[Axes]]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 3.4), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, list(figure.subplots(1, panels, squeeze=False)[0])
-
-
-def _png(figure: Figure) -> bytes:
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=100)
-    return image.getvalue()
+    return png(figure)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast_platform.drawing import plain
+from forecast_platform.drawing import canvas, plain, png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,16 +29,12 @@ def fold_plot(truth: Truth, forecast: Forecast) -> bytes:
         truth: What came after the origin.
         forecast: The forecast of that origin alone, quantiles at .1 and .9 among its levels.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     largest = np.argsort(-truth.value, kind="stable")[:SHOWN]
     horizon = truth.actual.shape[1]
     mean, quantiles = forecast.mean[0, :, :horizon], forecast.quantiles[0, :, :horizon]
     days = [truth.origin + dt.timedelta(days=ahead + 1) for ahead in range(horizon)]
     low, high = (quantiles[..., forecast.levels.index(level)] for level in _BAND)
-    figure = Figure(figsize=(4 * (1 + len(largest)), 3), layout="tight")
-    FigureCanvasAgg(figure)
+    figure = canvas(4 * (1 + len(largest)), 3, "tight")
     total, *others = figure.subplots(1, 1 + len(largest), squeeze=False)[0]
     known = ~np.isnan(truth.actual)
     sums = [np.where(known, values, 0).sum(axis=0) for values in (truth.actual, mean)]
@@ -48,9 +43,7 @@ def fold_plot(truth: Truth, forecast: Forecast) -> bytes:
         axes.fill_between(days, low[row], high[row], alpha=0.25, label="80 % interval")
         name = plain(f"{truth.items[row]} at {truth.locations[row]}")
         _draw(axes, days, truth.actual[row], mean[row], name)
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=100)
-    return image.getvalue()
+    return png(figure)
 
 
 def _draw(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
+from forecast_platform.drawing import canvas, png
 from forecast_platform.forecasting.levels import LEVELS, SERIES
 
 if TYPE_CHECKING:
@@ -62,16 +62,12 @@ def leaderboard_plot(scores: pl.DataFrame, metric: str = "pinball") -> bytes:
         scores: Columns model, origin, metric, value, and possibly level.
         metric: The loss that ranks the models.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     has_levels = "level" in scores.columns
     overall = scores.filter(level=SERIES) if has_levels else scores
     losses = overall.filter(metric=metric)
     ranked = losses.group_by("model").agg(pl.col("value").mean()).sort("value", "model")
     panels = 2 + has_levels
-    figure = Figure(figsize=(5.6 * panels, 1.6 + 0.24 * max(ranked.height, 9)))
-    FigureCanvasAgg(figure)
+    figure = canvas(5.6 * panels, 1.6 + 0.24 * max(ranked.height, 9), "tight")
     widths = [1.0, 1.0, 1.4][:panels]
     subplots = figure.subplots(1, panels, squeeze=False, width_ratios=widths)[0]
     _draw_spread(subplots[0], losses, ranked["model"].to_list())
@@ -80,10 +76,7 @@ def leaderboard_plot(scores: pl.DataFrame, metric: str = "pinball") -> bytes:
         axes.set_title(f"{metric} {axes.get_title()}")
     if has_levels:
         _draw_levels(subplots[2], level_board(scores))
-    figure.tight_layout()
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=110)
-    return image.getvalue()
+    return png(figure, 110)
 
 
 def _draw_spread(axes: Axes, losses: pl.DataFrame, ranked: Sequence[str]) -> None:

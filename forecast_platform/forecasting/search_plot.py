@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
 
+from forecast_platform.drawing import canvas, png
 from forecast_platform.forecasting.search import Choice, Range, Space, Tried
 
 _COLOURS = {"judged": "tab:blue", "stopped": "tab:gray", "failed": "tab:red"}
@@ -23,8 +23,6 @@ def search_plot(tried: Sequence[Tried], space: Space, present: float) -> bytes:
         space: What was searched.
         present: Loss of the settings in use.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     shown = [one for one in tried if one.losses]
@@ -32,8 +30,7 @@ def search_plot(tried: Sequence[Tried], space: Space, present: float) -> bytes:
     colours = [_COLOURS[one.outcome] for one in shown]
     across = min(1 + len(space), _PER_ROW)
     rows = -(-(1 + len(space)) // across)
-    figure = Figure(figsize=(4 * across, 3 * rows), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(4 * across, 3 * rows)
     first, *others = figure.subplots(rows, across, squeeze=False).ravel()
     first.scatter([one.number for one in shown], losses, c=colours)
     judged = [np.inf if one.loss is None else one.loss for one in tried]
@@ -56,6 +53,4 @@ def search_plot(tried: Sequence[Tried], space: Space, present: float) -> bytes:
         axes.set_title(name)
     for axes in others[len(space) :]:
         axes.set_axis_off()
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=100)
-    return image.getvalue()
+    return png(figure)

@@ -9,6 +9,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import polars as pl
@@ -43,7 +45,7 @@ _CONFIGURATION = {
 
 def exists(path: Place) -> bool:
     """Whether a Delta table lies at `path`."""
-    if isinstance(path, StorePath) and path in _open_tables():
+    if _known(path) or _known(path, stays=True):
         return True
     # A log folder alone is a creation that was broken off, or is going on.
     with _asking(path):
@@ -58,23 +60,65 @@ def tables_under(root: Place) -> list[str]:
 
 
 def opened(path: Place) -> DeltaTable:
-    """The newest version of the table at `path`."""
-    if not isinstance(path, StorePath):
-        return DeltaTable(str(path))
-    known = _open_tables()
+    """The newest version of the table at `path`.
+
+    The thread gets the same object again, with what was committed since: opening a table anew
+    reads its whole log.
+    """
     with _asking(path):
-        if path in known:
-            known[path].update_incremental()
-        else:
-            known[path] = DeltaTable(str(path), storage_options=_options(path))
-    return known[path]
+        table = _known(path)
+        if table is None:
+            return _open(path)
+        table.update_incremental()
+        return table
 
 
-def _open_tables() -> dict[StorePath, DeltaTable]:
-    """This thread's tables in object storage: opening one anew asks for its whole log again."""
+def _snapshot(path: Path) -> DeltaTable:
+    """The newest version, in an object that stays at it: who scans it reads no other."""
+    with _asking(path):
+        table = _known(path, stays=True)
+        if table is None or _commit_file(path, table.version() + 1):
+            return _open(path, stays=True)
+        return table
+
+
+class _CommitFile(NamedTuple):
+    """What tells a table in a folder from one that is put there later."""
+
+    version: int
+    inode: int
+    changed: int
+
+
+def _open(path: Place, stays: bool = False) -> DeltaTable:
+    table = DeltaTable(str(path), storage_options=_options(path))
+    _open_tables()[path, stays] = table, _commit_file(path, table.version())
+    return table
+
+
+def _known(path: Place, stays: bool = False) -> DeltaTable | None:
+    """The table that this thread opened, unless another lies in its place by now."""
+    table, commit = _open_tables().get((path, stays), (None, None))
+    if isinstance(path, StorePath) or (commit and commit == _commit_file(path, commit.version)):
+        return table
+    return None
+
+
+def _commit_file(path: Place, version: int) -> _CommitFile | None:
+    if isinstance(path, StorePath):
+        return None
+    try:
+        found = (path / "_delta_log" / f"{version:020}.json").stat()
+    except OSError:
+        return None
+    return _CommitFile(version, found.st_ino, found.st_mtime_ns)
+
+
+def _open_tables() -> dict[tuple[Place, bool], tuple[DeltaTable, _CommitFile | None]]:
+    """This thread's tables by where they are and whether they stay at their version."""
     if not hasattr(_thread, "tables"):
         _thread.tables = {}
-    tables: dict[StorePath, DeltaTable] = _thread.tables
+    tables: dict[tuple[Place, bool], tuple[DeltaTable, _CommitFile | None]] = _thread.tables
     return tables
 
 
@@ -114,9 +158,9 @@ def create(path: Place, frame: pl.DataFrame, partition_by: list[str], descriptio
 
 def append(path: Place, frame: pl.DataFrame) -> None:
     """Append `frame`, creating the table if needed."""
-    is_stored = isinstance(path, StorePath)
+    # A table that is opened is not looked for again, which takes as long as the rest.
     _commit(path, lambda mark: write_deltalake(
-        opened(path) if is_stored and exists(path) else str(path), frame.to_arrow(), mode="append",
+        opened(path) if exists(path) else str(path), frame.to_arrow(), mode="append",
         configuration=_CONFIGURATION, writer_properties=_properties(frame),
         storage_options=_options(path), commit_properties=mark,
     ))  # fmt: skip
@@ -177,7 +221,7 @@ def scan(path: Place) -> pl.LazyFrame:
         return pl.scan_delta(opened(path), storage_options=path.storage.polars_options)
     # Deltalake percent-encodes the addresses of files, which polars' own reader takes for names.
     is_plain = quote(str(path)) == str(path)
-    return pl.scan_delta(DeltaTable(str(path)), use_pyarrow=not is_plain)
+    return pl.scan_delta(_snapshot(path), use_pyarrow=not is_plain)
 
 
 def compact(path: Place) -> None:
@@ -243,11 +287,10 @@ def _asking(path: Place) -> Iterator[None]:
     try:
         yield
     except (CommitFailedError, TableNotFoundError):
-        if isinstance(path, StorePath):
-            _open_tables().pop(path, None)
+        _open_tables().pop((path, False), None)
         raise
     except (DeltaError, OSError) as error:
+        _open_tables().pop((path, False), None)
         if isinstance(path, StorePath):
-            _open_tables().pop(path, None)
             raise path.storage.refused(error, f"failed at the table {path.name}") from None
         raise

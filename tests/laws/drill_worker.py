@@ -46,12 +46,15 @@ from forecast_platform.defs import pictures  # noqa: E402
 from forecast_platform.defs.assets.plan import RecordConfig  # noqa: E402
 from forecast_platform.defs.operate import Operator  # noqa: E402
 from forecast_platform.defs.selection import assets_of  # noqa: E402
+from forecast_platform.drawing import canvas  # noqa: E402
+from forecast_platform.drift import pictures as drift_pictures  # noqa: E402
 from forecast_platform.errors import LakeError, PlatformError, refused_by_system  # noqa: E402
 from forecast_platform.features.demand import DemandFeature, Statistic, of_demand  # noqa: E402
 from forecast_platform.home import Home  # noqa: E402
 from forecast_platform.lake import Lake, delta  # noqa: E402
 from forecast_platform.lake.days import ONE_DAY  # noqa: E402
 from forecast_platform.lake.tables import _fingerprints  # noqa: E402
+from forecast_platform.replenishment.choice import pictures as choice_pictures  # noqa: E402
 from forecast_platform.settings import settings  # noqa: E402
 from forecast_platform.upgrading import upgrade_lake  # noqa: E402
 
@@ -99,8 +102,9 @@ class Hand(Operator):
             made.close()
 
 
-pictures._png = lambda *_, **__: b""
-pictures._figure()
+for _pictures in (pictures, drift_pictures, choice_pictures):
+    _pictures.png = lambda *_, **__: b""
+canvas()
 _FIRST = DemandFeature("mean", Statistic.MEAN, 7)
 of_demand(np.ones((1, 20), np.float32), 3, [_FIRST])  # Loads the compiler's registries.
 

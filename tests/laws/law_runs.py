@@ -191,9 +191,9 @@ def differences(
     ignore: Sequence[str] = ("revision",),
 ) -> list[str]:
     """Sentences about rows that only one of two homes holds; none if all are equal."""
-    found = []
+    found, homes = [], [lake_home(folder) for folder in (ours, theirs)]
     for name in names:
-        left, right = (_rows(lake_home(f), name, days, ignore) for f in (ours, theirs))
+        left, right = (_rows(home, name, days, ignore) for home in homes)
         only = {"ours": _minus(left, right), "theirs": _minus(right, left)}
         found += [f"{name}, only {who}: {rows[:3]} ({len(rows)} rows)"
                   for who, rows in only.items() if rows]  # fmt: skip

@@ -11,8 +11,8 @@ import pytest
 
 from tests.connect.conftest import FaultyService, serving
 
-SEEDS = range(8)
-NIGHTLY = range(8, int(os.environ.get("DRILLS", "1000")))
+SEEDS = range(30)
+NIGHTLY = range(30, int(os.environ.get("DRILLS", "1000")))
 
 
 @pytest.fixture(scope="module")

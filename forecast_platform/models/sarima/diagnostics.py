@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from numpy.typing import NDArray
+
+from forecast_platform.drawing import canvas, png
 
 Doubles = NDArray[np.float64]
 
@@ -55,12 +55,8 @@ def residual_plot(residuals: Doubles, title: str, *, lags: int = 28, fitted: int
         lags: Autocorrelations shown, and tested in the title.
         fitted: Coefficients estimated.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     known = residuals[~np.isnan(residuals)]
-    figure = Figure(figsize=(12, 3.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(12, 3.2)
     over_time, distribution, lagged = figure.subplots(1, 3)
     over_time.plot(residuals, linewidth=0.8)
     over_time.set_title("standardised residuals by day")
@@ -75,6 +71,4 @@ def residual_plot(residuals: Doubles, title: str, *, lags: int = 28, fitted: int
     lagged.set_title("autocorrelation by lag, 95 % of noise within the lines")
     statistic, chance = ljung_box(residuals[None], lags, fitted)
     figure.suptitle(f"{title}: Ljung-Box {statistic[0]:.1f} over {lags} lags, p {chance[0]:.3f}")
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=100)
-    return image.getvalue()
+    return png(figure)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from forecast_platform.contracts.choice import POLICIES
+from forecast_platform.drawing import canvas, png
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 _PARTS = {
     "holding_cost": "holding",
@@ -28,7 +28,7 @@ def cost_picture(rows: pl.DataFrame) -> bytes:
         rows: Rows of `policy_choice` of one cutoff.
     """
     names = [*POLICIES, "as chosen"]
-    figure = _figure()
+    figure = canvas()
     for axes, group in zip(figure.subplots(1, len(_CLASSES)), _CLASSES, strict=True):
         known = rows.filter(pl.col("abc_class") == group, pl.col("cost").is_not_null())
         bottom = np.zeros(len(names))
@@ -41,7 +41,7 @@ def cost_picture(rows: pl.DataFrame) -> bytes:
         axes.set_title(f"class {group}: {known.filter('is_chosen').height} SKUs, cost per day")
         axes.set_xticks(range(len(names)), names, rotation=40, ha="right", fontsize=7)
     figure.axes[0].legend(fontsize=7)
-    return _png(figure)
+    return png(figure)
 
 
 def shares_picture(rows: pl.DataFrame) -> bytes:
@@ -56,7 +56,7 @@ def shares_picture(rows: pl.DataFrame) -> bytes:
         for group, name, count in chosen.group_by("abc_class", "policy").len().iter_rows()
     }
     sizes = {group: max(chosen.filter(abc_class=group).height, 1) for group in _CLASSES}
-    figure = _figure()
+    figure = canvas()
     axes = figure.subplots()
     left = np.zeros(len(_CLASSES))
     for name in POLICIES:
@@ -66,19 +66,4 @@ def shares_picture(rows: pl.DataFrame) -> bytes:
     axes.invert_yaxis()
     axes.set(title="share of SKUs by chosen policy", xlim=(0, 1), ylabel="class")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return _png(figure)
-
-
-def _figure() -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 3.4), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _png(figure: Figure) -> bytes:
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=100)
-    return image.getvalue()
+    return png(figure)

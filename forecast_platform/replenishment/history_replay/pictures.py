@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from forecast_platform.drawing import canvas, png
 from forecast_platform.replenishment.history_replay.case import PARTS, Case, Levels, stock_of
 from forecast_platform.replenishment.history_replay.compare import Comparison
 from forecast_platform.replenishment.history_replay.policies import CoverForecast
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 
 def cost_service_picture(comparisons: Sequence[Comparison]) -> bytes:
     """Cost per day against fill rate, one plot per critical ratio, the policies as run marked."""
-    figure = _figure(5.0 * len(comparisons), 4.2)
+    figure = canvas(5.0 * len(comparisons), 4.2)
     plots = figure.subplots(1, len(comparisons), squeeze=False)[0]
     for axes, comparison in zip(plots, comparisons, strict=True):
         for curve in comparison.curves:
@@ -34,7 +34,7 @@ def cost_service_picture(comparisons: Sequence[Comparison]) -> bytes:
             ylabel="cost per day", xlim=(0.75, 1.0), ylim=(0.0, 1.6 * max(nearby)),
         )  # fmt: skip
     plots[0].legend(fontsize=8)
-    return _png(figure)
+    return png(figure, 110)
 
 
 def cost_parts_picture(comparisons: Sequence[Comparison]) -> bytes:
@@ -42,7 +42,7 @@ def cost_parts_picture(comparisons: Sequence[Comparison]) -> bytes:
 
     Policies that do not reach that fill rate are shown as run, and so marked.
     """
-    figure = _figure(5.0 * len(comparisons), 4.2)
+    figure = canvas(5.0 * len(comparisons), 4.2)
     plots = figure.subplots(1, len(comparisons), squeeze=False)[0]
     for axes, comparison in zip(plots, comparisons, strict=True):
         equal = comparison.equal_fill()
@@ -64,7 +64,7 @@ def cost_parts_picture(comparisons: Sequence[Comparison]) -> bytes:
         axes.tick_params(axis="x", rotation=35, labelsize=7)
     plots[0].legend(fontsize=8)
     figure.text(0.99, 0.01, "* fill rate not reached: as run", ha="right", fontsize=7)
-    return _png(figure)
+    return png(figure, 110)
 
 
 def stock_picture(
@@ -82,7 +82,7 @@ def stock_picture(
     """
     stock, received = stock_of(case, levels, sku)
     day = np.datetime64(first_day, "D") + np.arange(stock.size)
-    figure = _figure(11.0, 6.0)
+    figure = canvas(11.0, 6.0)
     above, below = figure.subplots(2, 1, sharex=True)
     above.fill_between(day, stock, step="post", alpha=0.35, label="stock at the end of the day")
     above.vlines(day[received > 0], 0, received[received > 0], color="tab:green", label="received")
@@ -107,19 +107,4 @@ def stock_picture(
         title=f"forecast as of each review day, quantiles {forecast.levels[0]:g} to {top:g}",
     )
     below.legend(fontsize=8, loc="upper right")
-    return _png(figure)
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _png(figure: Figure) -> bytes:
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=110)
-    return image.getvalue()
+    return png(figure, 110)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from forecast_platform.drawing import canvas, png
 from forecast_platform.replenishment.learned.guard import CAPPED, MYOPIC, OPTIMUM
 from forecast_platform.replenishment.learned.study import Study
 
@@ -25,13 +25,9 @@ def curves(studies: Sequence[Study]) -> bytes:
     Args:
         studies: One at least.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     across = min(_ACROSS, len(studies))
     down = math.ceil(len(studies) / across)
-    figure = Figure(figsize=(3.6 * across + 1, 3 * down), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(3.6 * across + 1, 3 * down)
     panels = figure.subplots(down, across, squeeze=False, sharey=True).ravel()
     for axes, study in zip(panels, studies, strict=False):
         _draw(axes, study)
@@ -40,9 +36,7 @@ def curves(studies: Sequence[Study]) -> bytes:
     panels[0].legend(fontsize=7)
     for empty in panels[len(studies) :]:
         empty.set_axis_off()
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=100)
-    return image.getvalue()
+    return png(figure)
 
 
 def _draw(axes: Axes, study: Study) -> None:
