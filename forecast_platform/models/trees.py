@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from forecast_platform.errors import ModelError
 from forecast_platform.models.base import Floats, Progress
+from forecast_platform.models.boosted import Boosted
 from forecast_platform.models.drivers import LEVEL, Parts, grouped
 from forecast_platform.models.regression import PooledRegression, ahead_of, training_rows
 from forecast_platform.models.tree_features import (
@@ -105,7 +106,7 @@ class LightGbm(PooledRegression):
             )
         self.strategy, self.pool_by = strategy, pool_by
         self.trees, self.most_rows, self.boosting = trees, most_rows, boosting
-        self._boosters: dict[str, dict[str, lightgbm.Booster]] = {}
+        self._boosters: dict[str, dict[str, Boosted]] = {}
 
     def _drivers(self, panel: Panel, origin: dt.date, horizon: int) -> Parts:
         """TreeSHAP in units: Lundberg et al. (2020), "From local explanations to global
@@ -122,9 +123,9 @@ class LightGbm(PooledRegression):
             return {LEVEL: np.full(len(series), np.nan)}
         total: Parts = {}
         for pool, part in self._pools(panel, series):
-            for kind, booster in self._boosters[pool].items():
+            for kind, boosted in self._boosters[pool].items():
                 share = 1 / (len(self._boosters[pool]) * horizon)
-                for names, units in self._units(booster, kind, panel, origin, part, horizon):
+                for names, units in self._units(boosted, kind, panel, origin, part, horizon):
                     for driver, values in grouped(names, units).items():
                         held = total.setdefault(driver, np.zeros(len(series)))
                         held[part] += share * values
@@ -132,7 +133,7 @@ class LightGbm(PooledRegression):
 
     def _units(
         self,
-        booster: lightgbm.Booster,
+        boosted: Boosted,
         kind: str,
         panel: Panel,
         origin: dt.date,
@@ -144,11 +145,11 @@ class LightGbm(PooledRegression):
         column = panel.column_of(origin)
         if kind == "direct":
             rows = ahead_of(self._inputs(panel, kind), column, series, horizon)
-            units = _in_units(booster, rows, self.workers)
+            units = _in_units(boosted.booster, rows, self.workers)
             yield names, units.reshape(len(series), horizon, -1).sum(axis=1)
             return
-        for rows, _ in self._rolled(booster, panel, column, series, horizon):
-            yield names, _in_units(booster, rows, self.workers)
+        for rows, _ in self._rolled(boosted, panel, column, series, horizon):
+            yield names, _in_units(boosted.booster, rows, self.workers)
 
     def _learn(
         self, panel: Panel, seed: int, share: float, progress: Progress | None = None
@@ -168,7 +169,7 @@ class LightGbm(PooledRegression):
 
     def _boost(
         self, panel: Panel, kind: str, seed: int, share: float, progress: Progress | None
-    ) -> lightgbm.Booster:
+    ) -> Boosted:
         inputs = self._inputs(panel, kind)
         horizon = HORIZON if kind == "direct" else 1
         rows, demand = training_rows(inputs, seed, int(share * self.most_rows), horizon)
@@ -185,9 +186,8 @@ class LightGbm(PooledRegression):
         leaf = int(np.clip(len(demand) // 1000, 20, 200))
         told = [] if progress is None else [_teller(progress, trees)]
         parameters = {"min_data_in_leaf": leaf, "seed": seed, "num_threads": _threads(self.workers)}
-        return lightgbm.train(
-            {**PARAMETERS, **asdict(self.boosting), **parameters}, data, trees, callbacks=told
-        )
+        parameters = {**PARAMETERS, **asdict(self.boosting), **parameters}
+        return Boosted(lightgbm.train(parameters, data, trees, callbacks=told))
 
     def _inputs(self, panel: Panel, kind: str) -> Inputs:
         return Inputs(panel, self._schema, DIRECT if kind == "direct" else ONE_DAY)
@@ -206,26 +206,26 @@ class LightGbm(PooledRegression):
         mean = np.empty((panel.n_series, horizon))
         for pool, part in self._pools(panel, series):
             answers = [
-                ways[kind](booster, panel, column, part, horizon)
-                for kind, booster in self._boosters[pool].items()
+                ways[kind](boosted, panel, column, part, horizon)
+                for kind, boosted in self._boosters[pool].items()
             ]
             mean[part] = np.mean(answers, axis=0)
         return mean[series]
 
     def _direct(
-        self, booster: lightgbm.Booster, panel: Panel, column: int, series: Index, horizon: int
+        self, boosted: Boosted, panel: Panel, column: int, series: Index, horizon: int
     ) -> Floats:
         rows = ahead_of(self._inputs(panel, "direct"), column, series, horizon)
-        return self._answer(booster, rows).reshape(len(series), horizon)
+        return self._answer(boosted, rows).reshape(len(series), horizon)
 
     def _recursive(
-        self, booster: lightgbm.Booster, panel: Panel, column: int, series: Index, horizon: int
+        self, boosted: Boosted, panel: Panel, column: int, series: Index, horizon: int
     ) -> Floats:
-        days = self._rolled(booster, panel, column, series, horizon)
+        days = self._rolled(boosted, panel, column, series, horizon)
         return np.stack([mean for _, mean in days], axis=1)
 
     def _rolled(
-        self, booster: lightgbm.Booster, panel: Panel, column: int, series: Index, horizon: int
+        self, boosted: Boosted, panel: Panel, column: int, series: Index, horizon: int
     ) -> Iterator[tuple[Rows, Floats]]:
         """Rows and means of one day after the other, each resting on the means before it."""
         inputs = self._inputs(panel.select(series), "recursive")
@@ -235,17 +235,17 @@ class LightGbm(PooledRegression):
         for step in range(horizon):
             at = np.full(len(series), column + step)
             rows = inputs.rows(everyone, at, one, rolled, step)
-            rolled[:, column + 1 + step] = self._answer(booster, rows)
+            rolled[:, column + 1 + step] = self._answer(boosted, rows)
             yield rows, rolled[:, column + 1 + step]
 
-    def _answer(self, booster: lightgbm.Booster, rows: Rows) -> NDArray[np.float64]:
+    def _answer(self, boosted: Boosted, rows: Rows) -> NDArray[np.float64]:
         """(B,) means, units per day."""
-        raw = booster.predict(rows.values, raw_score=True, num_threads=_threads(self.workers))
+        raw = boosted.raw(rows.values, _threads(self.workers))
         return np.asarray(rows.level * np.exp(raw))
 
     def _save_model(self, folder: Path) -> None:
         text = {
-            pool: {kind: booster.model_to_string() for kind, booster in kinds.items()}
+            pool: {kind: boosted.booster.model_to_string() for kind, boosted in kinds.items()}
             for pool, kinds in self._boosters.items()
         }
         about = {"strategy": self.strategy, "pool_by": self.pool_by, "boosters": text}
@@ -255,7 +255,7 @@ class LightGbm(PooledRegression):
         about = json.loads((folder / "boosters.json").read_text())
         self.strategy, self.pool_by = about["strategy"], about["pool_by"]
         self._boosters = {
-            pool: {kind: lightgbm.Booster(model_str=text) for kind, text in kinds.items()}
+            pool: {kind: Boosted(lightgbm.Booster(model_str=text)) for kind, text in kinds.items()}
             for pool, kinds in about["boosters"].items()
         }
 

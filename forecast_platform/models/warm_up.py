@@ -13,7 +13,7 @@ import numpy as np
 from forecast_platform.models.registry import create
 from forecast_platform.panel import Panel
 
-COMPILED = ("theta", "ets", "tsb", "imapa", "arima", "ridge")
+COMPILED = ("theta", "ets", "tsb", "imapa", "arima", "ridge", "lightgbm")
 """Families that between them use every kernel of forecasting."""
 
 _SERIES, _DAYS = 4, 200

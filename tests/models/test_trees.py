@@ -59,7 +59,7 @@ def test_a_pool_learns_from_its_own_series_alone(tmp_path: Path) -> None:
         fitted(model, panel) for model, panel in zip(models, (KNOWN, changed), strict=True)
     )
     texts = [
-        {pool: kinds["direct"].model_to_string() for pool, kinds in model._boosters.items()}
+        {pool: kinds["direct"].booster.model_to_string() for pool, kinds in model._boosters.items()}
         for model in (one, other)
     ]
     assert set(texts[0]) == {"*", "a", "b"}
