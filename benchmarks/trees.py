@@ -26,6 +26,8 @@ from forecast_platform.features.demand import DEMAND_FEATURES
 from forecast_platform.features.wide import demand_features
 from forecast_platform.forecasting.metrics import coverage
 from forecast_platform.models import create
+from forecast_platform.models.regression import ahead_of
+from forecast_platform.models.trees import ALL, LightGbm
 
 _DATA = Path(os.environ.get("FORECAST_PLATFORM_REAL_DATA", ROOT.parent / "shared" / "data"))
 _LIBRARY = Path(__file__).with_name("trees_library.py")
@@ -51,6 +53,8 @@ def main(words: list[str] | None = None) -> None:
         sys.exit(f"There is no {folder}: give the folder of the public data sets as --data.")
     m5 = read(folder)
     for line in features_speed(m5.panel.demand, chosen.libraries):
+        print(line, flush=True)
+    for line in answers_speed(m5):
         print(line, flush=True)
     if chosen.origins:
         for line in accuracy(m5, chosen.families.split(","), chosen.origins, chosen.refit):
@@ -88,6 +92,34 @@ def features_speed(demand: Floats, libraries: str) -> Iterator[str]:
         f"mlforecast     {int(made):,} rows x {columns}  {theirs / 1e6:6.1f} M rows/s   "
         f"ratio {ours / theirs:.1f}"
     )
+
+
+def answers_speed(m5: M5) -> Iterator[str]:
+    """Processor time of LightGBM's trees, ours and its own, on the rows of one origin."""
+    known = m5.panel.until(m5.panel.days[m5.origins(1)[0]].item()).last(_TRAINING_DAYS)
+    model = LightGbm()
+    model.fit(known, seed=1)
+    boosted = model._boosters[ALL]["direct"]
+    everyone = np.arange(known.n_series)
+    rows = ahead_of(model._inputs(known, "direct"), known.n_days - 1, everyone, HORIZON).values
+
+    def theirs(values: Floats) -> Floats:
+        return np.asarray(boosted.booster.predict(values, raw_score=True, num_threads=1))
+
+    for values in (rows, rows[::HORIZON].copy()):
+        if not np.array_equal(boosted.raw(values), theirs(values)):
+            raise SystemExit("The trees' answers differ from LightGBM's.")
+        took = {boosted.raw: float("inf"), theirs: float("inf")}
+        for _ in range(_ROUNDS):
+            for way in took:
+                start = time.process_time()
+                way(values)
+                took[way] = min(took[way], time.process_time() - start)
+        own, their = (1e3 * seconds for seconds in took.values())
+        yield (
+            f"trees' answers {len(values):,} rows x {boosted.booster.num_trees()} trees  "
+            f"{own:.1f} ms, LightGBM {their:.1f} ms   ratio {their / own:.1f}, the same bits"
+        )
 
 
 def accuracy(m5: M5, families: Sequence[str], count: int, refit: int) -> Iterator[str]:

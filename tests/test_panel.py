@@ -10,6 +10,7 @@ import pytest
 
 from forecast_platform.errors import ContractError
 from forecast_platform.panel import Panel, from_long, index_rows
+from forecast_platform.text import filled
 
 DAY = dt.date(2024, 3, 1)
 
@@ -26,7 +27,7 @@ def long() -> pl.DataFrame:
     ]
     names = ["day", "item_id", "location_id", "demand", "is_available", "price", "promo", "kind"]
     return pl.DataFrame(rows, schema=names, orient="row").select(
-        pl.lit(DAY).dt.offset_by(pl.format("{}d", "day")).alias("date"), pl.exclude("day")
+        pl.lit(DAY).dt.offset_by(filled("{}d", "day")).alias("date"), pl.exclude("day")
     )
 
 

@@ -21,6 +21,7 @@ from forecast_platform.settings import Settings, save_settings
 from forecast_platform.sources.demo import signals, tables
 from forecast_platform.sources.demo.shop import Shop, events, open_shop
 from forecast_platform.sources.demo.trade import Trade, trade
+from forecast_platform.text import filled
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor
@@ -145,11 +146,11 @@ def database_rows(shop: Shop, deal: Trade) -> dict[str, pl.DataFrame]:
     sku, branch = pl.col("item_id").alias("sku"), pl.col("location_id").alias("branch")
     frame, day, series = shop.cells(deal.sales > 0)
     paid = deal.list_price[day, shop.item_of[series]] * (1 - deal.discount[day, series])
-    order = pl.format("{}-{}", "location_id", "date").alias("order_no")
+    order = filled("{}-{}", "location_id", "date").alias("order_no")
     lines = frame.with_columns(
         order, sku, branch, line_no=pl.int_range(1, pl.len() + 1).over("date", "location_id"),
         quantity=pl.Series(deal.sales[day, series]), price=pl.Series(np.round(paid, 2)),
-        placed_at=pl.format("{} 12:00", "date"),
+        placed_at=filled("{} 12:00", "date"),
     )  # fmt: skip
     return {
         "products": tables.products(shop).select(

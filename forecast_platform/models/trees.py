@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from forecast_platform.errors import ModelError
 from forecast_platform.models.base import Floats, Progress
-from forecast_platform.models.boosted import Boosted
+from forecast_platform.models.boosted import Boosted, threads_of
 from forecast_platform.models.drivers import LEVEL, Parts, grouped
 from forecast_platform.models.regression import PooledRegression, ahead_of, training_rows
 from forecast_platform.models.tree_features import (
@@ -185,8 +185,10 @@ class LightGbm(PooledRegression):
         trees = max(int(self.trees * full**0.5), FEWEST_TREES)
         leaf = int(np.clip(len(demand) // 1000, 20, 200))
         told = [] if progress is None else [_teller(progress, trees)]
-        parameters = {"min_data_in_leaf": leaf, "seed": seed, "num_threads": _threads(self.workers)}
-        parameters = {**PARAMETERS, **asdict(self.boosting), **parameters}
+        parameters = {
+            **PARAMETERS, **asdict(self.boosting), "min_data_in_leaf": leaf, "seed": seed,
+            "num_threads": threads_of(self.workers),
+        }  # fmt: skip
         return Boosted(lightgbm.train(parameters, data, trees, callbacks=told))
 
     def _inputs(self, panel: Panel, kind: str) -> Inputs:
@@ -240,7 +242,7 @@ class LightGbm(PooledRegression):
 
     def _answer(self, boosted: Boosted, rows: Rows) -> NDArray[np.float64]:
         """(B,) means, units per day."""
-        raw = boosted.raw(rows.values, _threads(self.workers))
+        raw = boosted.raw(rows.values, self.workers)
         return np.asarray(rows.level * np.exp(raw))
 
     def _save_model(self, folder: Path) -> None:
@@ -260,17 +262,9 @@ class LightGbm(PooledRegression):
         }
 
 
-def _threads(workers: int) -> int:
-    """Half the workers: LightGBM's threads spin while they wait for one another.
-
-    On two busy cores two threads took ten times as long as one.
-    """
-    return max(1, workers // 2)
-
-
 def _in_units(booster: lightgbm.Booster, rows: Rows, workers: int) -> NDArray[np.float64]:
     """(B, F + 1) shares of the inputs in the means, and what the trees say of a typical row."""
-    threads = _threads(workers)
+    threads = threads_of(workers)
     shares = np.array(booster.predict(rows.values, pred_contrib=True, num_threads=threads))
     moved = shares[:, :-1].sum(axis=1)
     typical = rows.level * np.exp(shares[:, -1])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from forecast_platform.contracts import Table
+from forecast_platform.text import filled
 
 _KEY = "key code"
 _LARGEST_CODE = 2**62
@@ -43,7 +44,7 @@ def resolve(candidates: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.Da
 def _losers(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
     """All rows but the kept one of each key; `rows` are sorted by key, file and row number."""
     values = [_KEY, *(name for name in table.column_names if name not in table.key)]
-    place = pl.format("{} row {}", "file", "row_number")
+    place = filled("{} row {}", "file", "row_number")
     ranked = rows.with_columns(place.alias("place")).with_columns(
         pl.col("place").first().over(values).alias("first with these values"),
         pl.col("place").last().over(_KEY).alias("last"),
@@ -58,8 +59,8 @@ def _losers(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
             .otherwise(pl.lit("rejected"))
             .alias("outcome"),
             pl.when(repeats)
-            .then(pl.format("exact duplicate of {}", "first with these values"))
-            .otherwise(pl.format("superseded by {}", "last"))
+            .then(filled("exact duplicate of {}", "first with these values"))
+            .otherwise(filled("superseded by {}", "last"))
             .alias("reasons"),
         )
         .drop("place", "first with these values", "last", "kept")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from forecast_platform.contracts import Column, DType, Table
+from forecast_platform.text import filled
 
 LONGEST_IDENTIFIER = 200
 FIRST_DAY, LAST_DAY = dt.date(1900, 1, 1), dt.date(2200, 12, 31)
@@ -96,9 +97,7 @@ def column_rules(
 def row_rules(table: Table) -> Iterator[Rule]:
     """Yield the rules between columns of the landed `table`."""
     for later, earlier in NOT_BEFORE.get(table.name, ()):
-        reason = pl.format(
-            f"{later}: {{}} is before {earlier} {{}}", pl.col(later), pl.col(earlier)
-        )
+        reason = filled(f"{later}: {{}} is before {earlier} {{}}", pl.col(later), pl.col(earlier))
         yield Rule(pl.col(later) < pl.col(earlier), reason)
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from forecast_platform.text import filled
+
 _SERIES = ["item_id", "location_id"]
 _KEYS = [*_SERIES, "plan_date"]
 _PLANNED = (
@@ -32,7 +34,7 @@ def ended(plans: pl.LazyFrame, days: Sequence[dt.date]) -> pl.LazyFrame:
     Returns:
         What `plan_outcomes` reads of them: `date` is the last day, `plan_date` the plan's.
     """
-    last = pl.col("date").dt.offset_by(pl.format("{}d", "protection_days"))
+    last = pl.col("date").dt.offset_by(filled("{}d", "protection_days"))
     aimed = pl.coalesce("critical_ratio", "service_level").alias("service_level")
     return (
         plans.with_columns(aimed)

@@ -12,6 +12,7 @@ import polars as pl
 
 from forecast_platform.contracts import Table
 from forecast_platform.contracts.derived import UNREADABLE_ROWS
+from forecast_platform.text import filled
 
 BROKEN_LINE = "unreadable_line"
 """Key under which `extra` keeps a line that cannot be split into the header's columns."""
@@ -103,18 +104,14 @@ def _unreadable(undated: pl.DataFrame, table: Table, first: dt.date) -> pl.DataF
         .then(pl.lit("date is missing"))
         .when(day.is_null() & text.str.contains(_SLASHED))
         .then(
-            pl.format(
-                "date '{}' may be day/month or month/day: set date_format in mapping.yaml", text
-            )
+            filled("date '{}' may be day/month or month/day: set date_format in mapping.yaml", text)
         )
         .when(day.is_null())
-        .then(pl.format("date '{}' cannot be read: write it as yyyy-mm-dd", text))
+        .then(filled("date '{}' cannot be read: write it as yyyy-mm-dd", text))
         .when(day < first)
-        .then(
-            pl.format("date {} lies before the first business day, start_date of the settings", day)
-        )
+        .then(filled("date {} lies before the first business day, start_date of the settings", day))
         # No word of which day today is: landed again later, the row must read the same.
-        .otherwise(pl.format("date {} lies after the last business day, end_date or today", day))
+        .otherwise(filled("date {} lies after the last business day, end_date or today", day))
     )
     return undated.select(
         table_name=pl.lit(table.name),

@@ -17,6 +17,7 @@ from forecast_platform.replenishment.history import history, trailing
 from forecast_platform.replenishment.parameters import PlanParameters
 from forecast_platform.replenishment.steps import with_economics
 from forecast_platform.replenishment.terms import terms
+from forecast_platform.text import filled
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -219,28 +220,28 @@ def _with_figures(skus: pl.DataFrame, figures: Figures, choice: Choice) -> pl.Da
 
 
 def _reason() -> pl.Expr:
-    aimed = pl.format("a cycle service level of {} %", (pl.col("service_level") * 100).round(1))
+    aimed = filled("a cycle service level of {} %", (pl.col("service_level") * 100).round(1))
     chosen = (
         pl.when("idle")
         .then(pl.lit("no demand in the look-back: all cost the same"))
         .when("kept")
         .then(pl.lit("ordered before; no other is better with confidence"))
         .when(pl.col("reach") > 0)
-        .then(pl.format("cheapest of {} that reach {}", "reach", aimed))
-        .otherwise(pl.format("none reaches {}: nearest to it", aimed))
+        .then(filled("cheapest of {} that reach {}", "reach", aimed))
+        .otherwise(filled("none reaches {}: nearest to it", aimed))
     )
     dearer = ((pl.col("cost") / pl.col("chosen_cost") - 1) * 100).round(1)
     other = (
         pl.when("idle")
         .then(pl.lit("no demand in the look-back: all cost the same"))
         .when(~pl.col("meets_target"))
-        .then(pl.format("reaches {} %, misses {}",
+        .then(filled("reaches {} %, misses {}",
                         (pl.col("cycle_service_level") * 100).round(1), aimed))
         .when(dearer == 0)
         .then(pl.lit("costs the same"))
         .when(dearer > 0)
-        .then(pl.format("costs {} % more", dearer))
-        .otherwise(pl.format("costs {} % less, too little or too uncertain to change for", -dearer))
+        .then(filled("costs {} % more", dearer))
+        .otherwise(filled("costs {} % less, too little or too uncertain to change for", -dearer))
     )  # fmt: skip
     return pl.when(pl.col("rank") == 1).then(chosen).otherwise(other)
 
@@ -253,13 +254,13 @@ def _without_figures(lines: pl.DataFrame, winners: Mapping[str, str]) -> pl.Data
     place, of_chosen = (
         named.replace_strict(_PLACES, return_dtype=pl.Int64) for named in (pl.col("policy"), chosen)
     )
-    days = pl.format("{} days of known demand, {} needed", "known_days", "least_days")
+    days = filled("{} days of known demand, {} needed", "known_days", "least_days")
     reason = (
         pl.when(by_class)
-        .then(pl.format("choice of class {}: {}", "abc_class", days))
+        .then(filled("choice of class {}: {}", "abc_class", days))
         .when(pl.col("unit_cost").is_null())
         .then(pl.lit("the default: neither cost nor price is known"))
-        .otherwise(pl.format("the default: {}, and the class has no choice", days))
+        .otherwise(filled("the default: {}, and the class has no choice", days))
     )
     return lines.join(pl.DataFrame({"policy": POLICIES}), how="cross").with_columns(
         rank=pl.when(place == of_chosen).then(1).when(place < of_chosen).then(place + 2)

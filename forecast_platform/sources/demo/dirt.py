@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from forecast_platform.sources.demo.shop import Ints, Shop, stream
 from forecast_platform.sources.demo.trade import Trade
+from forecast_platform.text import filled
 
 DIRT: dict[str, tuple[str, str]] = {
     "impossible date": ("date", "2024-02-30"),
@@ -83,7 +84,7 @@ def _as_landed(clean: pl.DataFrame, shop: Shop) -> pl.DataFrame:
     rows = pl.concat([clean, clean.filter(pl.col("dirt") == DUPLICATE)])
     rows = rows.sort(*_ORDER, "order_id", maintain_order=True).with_row_index("row")
     for kind, (column, text) in DIRT.items():
-        soiled = pl.format(text, column) if "{}" in text else pl.lit(text)
+        soiled = filled(text, column) if "{}" in text else pl.lit(text)
         rows = rows.with_columns(
             pl.when(pl.col("dirt") == kind).then(soiled).otherwise(column).alias(column)
         )
@@ -107,7 +108,7 @@ def _returns(shop: Shop, deal: Trade) -> pl.DataFrame:
     """Returned units as lines of their own, numbered within the day."""
     number = pl.int_range(1, pl.len() + 1).over("day")
     return _cells(shop, deal, deal.returned, sign=-1).with_columns(
-        order_id=pl.format("RETURN-{}-{}", "date", number), order_line=pl.lit("1")
+        order_id=filled("RETURN-{}-{}", "date", number), order_line=pl.lit("1")
     )
 
 
@@ -132,7 +133,7 @@ def _deliveries(shop: Shop, wanted: NDArray[np.bool_]) -> pl.DataFrame:
             location_id=pl.lit(shop.location_ids[0]),
             units=pl.lit("1"),
             unit_price=pl.lit("4.99"),
-            order_id=pl.format("DELIVERY-{}", "date"),
+            order_id=filled("DELIVERY-{}", "date"),
             order_line=pl.lit("1"),
         )
     )

@@ -9,6 +9,7 @@ from forecast_platform.sources.demo.dirt import DELIVERY
 from forecast_platform.sources.demo.shop import CATEGORIES, Ints, Shop
 from forecast_platform.sources.demo.shop import promotions as drawn_promotions
 from forecast_platform.sources.demo.trade import Trade
+from forecast_platform.text import filled
 
 _KEY = ("date", "item_id", "location_id")
 
@@ -54,7 +55,7 @@ def purchase_orders(shop: Shop, deal: Trade) -> pl.DataFrame:
             received_date=sent + pl.duration(days="lead"),
         )
         .with_columns(
-            order_id=pl.format(
+            order_id=filled(
                 "PO-{}-{}-{}", pl.col("date").dt.strftime("%Y%m%d"), "supplier_id", "location_id"
             ),
             expected_date=pl.col("date") + pl.duration(days="lead_mean"),
@@ -134,7 +135,7 @@ def suppliers(shop: Shop) -> pl.DataFrame:
             "pack_size": shop.pack,
         }
     ).with_columns(
-        name=pl.format("Supplier {}", pl.col("supplier_id").str.slice(1)), order_cost=pl.lit(5.0)
+        name=filled("Supplier {}", pl.col("supplier_id").str.slice(1)), order_cost=pl.lit(5.0)
     )
     general = (
         items.filter(~pl.col("own"))

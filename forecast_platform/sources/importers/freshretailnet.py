@@ -14,6 +14,7 @@ from forecast_platform.sources.importers.base import (
     read_source,
 )
 from forecast_platform.storage import Place
+from forecast_platform.text import filled
 
 _FILES = ("train.parquet", "train_sample.parquet", "daily_50000_series.parquet")
 _COLUMNS = (
@@ -156,7 +157,7 @@ def _locations(frame: pl.DataFrame) -> pl.DataFrame:
         .unique()
         .select(
             location_id=pl.col("store_id").cast(pl.String),
-            region=pl.format("city {}", "city_id"),
+            region=filled("city {}", "city_id"),
             country=pl.lit("CN"),
         )
         .sort("location_id")
