@@ -24,6 +24,12 @@ _MINE = "follow_sensor"
 _DIGEST = "forecast_platform/launch"
 _LISTING = "forecast_platform/listing"
 _ATTEMPTS = 3
+_PAUSE = dt.timedelta(hours=1)
+"""After so many failures within it nothing is asked again: what ails may heal, but not at once."""
+_FAILED = (
+    f"{_ATTEMPTS} times within the last hour and is tried again then; "
+    "to try sooner, mend the cause and run `forecast-platform run`."
+)
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
@@ -47,13 +53,15 @@ def landing_sensor(
         for file in list_landed(chosen.landing, table.name, time.time(), chosen.settle_seconds):
             listing.update(f"{table.name}/{file.name} {file.size} {file.mtime}\n".encode())
     seen = listing.hexdigest()
-    runs = context.instance.get_runs(dg.RunsFilter(tags={_LISTING: seen}), limit=_ATTEMPTS)
-    failed = [run for run in runs if run.status == dg.DagsterRunStatus.FAILURE]
+    newest = context.instance.get_runs(dg.RunsFilter(tags={_LISTING: seen}), limit=1)
     # A run that was killed may have landed nothing, and the folder does not change by that.
-    again = len(failed) == len(runs) < _ATTEMPTS and bool(failed)
-    if seen == context.cursor and not again:
+    is_done = not newest or newest[0].status != dg.DagsterRunStatus.FAILURE
+    if seen == context.cursor and is_done:
         return dg.SkipReason("Nothing new in the landing folder.")
-    request = dg.RunRequest(run_key=f"{seen} {len(runs)}", tags={_LISTING: seen})
+    attempt = _next_attempt(context, {_LISTING: seen})
+    if attempt is None:
+        return dg.SkipReason(f"Landing failed {_FAILED}")
+    request = dg.RunRequest(run_key=f"{seen} {attempt}", tags={_LISTING: seen})
     return dg.SensorResult(run_requests=[request], cursor=seen)
 
 
@@ -76,9 +84,7 @@ def follow_sensor(
     launches = home.home.next_launches()
     requests = [r for launch in launches if (r := _request(context, home.home, launch))]
     if launches and not requests:
-        return dg.SkipReason(
-            f"{launches} failed {_ATTEMPTS} times; mend the cause, then `forecast-platform run`."
-        )
+        return dg.SkipReason(f"{launches} failed {_FAILED}")
     return dg.SensorResult(run_requests=requests)
 
 
@@ -86,8 +92,8 @@ def _request(
     context: dg.SensorEvaluationContext, home: "Home", launch: Launch
 ) -> dg.RunRequest | None:
     digest = home.digest(launch)
-    attempt = context.instance.get_runs_count(dg.RunsFilter(tags={_DIGEST: digest}))
-    if attempt >= _ATTEMPTS or context.repository_def is None:
+    attempt = _next_attempt(context, {_DIGEST: digest})
+    if attempt is None or context.repository_def is None:
         return None
     names = assets_of(launch.tables, context.repository_def.asset_graph)
     window = {RANGE_START: str(launch.first), RANGE_END: str(launch.last)} if launch.first else {}
@@ -97,6 +103,14 @@ def _request(
         asset_selection=[dg.AssetKey(name) for name in names],
         tags={_TAG: _MINE, _DIGEST: digest, **window},
     )
+
+
+def _next_attempt(context: dg.SensorEvaluationContext, tags: dict[str, str]) -> int | None:
+    """Number of the next run with these tags; None where it has to wait for a while."""
+    lately = dt.datetime.now(dt.UTC) - _PAUSE
+    if context.instance.get_runs_count(dg.RunsFilter(tags=tags, created_after=lately)) >= _ATTEMPTS:
+        return None
+    return context.instance.get_runs_count(dg.RunsFilter(tags=tags))
 
 
 def _job(launch: Launch) -> UnresolvedAssetJobDefinition:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from forecast_platform.defs import sensors
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.sensors import landing_sensor
 from forecast_platform.settings import settings
@@ -61,6 +63,10 @@ def test_files_whose_landing_was_killed_are_landed_at_the_next_look(landing: Pat
     assert [daemon.tick(end) for end in (FAILED, FAILED, DONE, DONE)] == [1, 1, 1, 0]
 
 
-def test_a_landing_that_fails_three_times_waits_for_a_person(landing: Path) -> None:
+def test_a_landing_that_fails_three_times_is_tried_again_after_a_while(
+    landing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     daemon = Daemon()
     assert [daemon.tick(FAILED) for _ in range(5)] == [1, 1, 1, 0, 0]
+    monkeypatch.setattr(sensors, "_PAUSE", dt.timedelta(0))
+    assert [daemon.tick(end) for end in (FAILED, DONE, DONE)] == [1, 1, 0]
