@@ -66,8 +66,12 @@ class Calibrated:
         self.calibration = Calibration.load(folder / CALIBRATION)
 
 
-def load_forecaster(folder: Path) -> Forecaster:
+def load_forecaster(folder: Path, workers: int = 1) -> Forecaster:
     """Load what was saved in `folder`: a family or an ensemble, calibrated if it was.
+
+    Args:
+        folder: Of the model.
+        workers: Threads it works with, which change nothing in its forecasts.
 
     Raises:
         ModelError: If the folder holds no saved model.
@@ -75,10 +79,10 @@ def load_forecaster(folder: Path) -> Forecaster:
     model: Forecaster
     with reading(folder):
         if json.loads((folder / DESCRIPTION).read_text())["family"] == Ensemble.name:
-            model = Ensemble()
+            model = Ensemble(workers=workers)
             model.load(folder)
         else:
-            model = load(folder)
+            model = load(folder, workers)
         if (folder / CALIBRATION).exists():
             model = Calibrated(model, Calibration.load(folder / CALIBRATION))
     return model

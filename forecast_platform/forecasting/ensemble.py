@@ -45,6 +45,7 @@ class Ensemble:
     Args:
         members: Fitted or unfitted forecasters by name.
         weights: Weight of each member, >= 0; they are scaled to add to one.
+        workers: Threads that members work with once they are loaded.
     """
 
     name = "ensemble"
@@ -53,7 +54,9 @@ class Ensemble:
         self,
         members: Mapping[str, Forecaster] | None = None,
         weights: Mapping[str, float] | None = None,
+        workers: int = 1,
     ) -> None:
+        self.workers = workers
         self.members = dict(members or {})
         self.weights = _scaled(weights or dict.fromkeys(self.members, 1.0))
         if self.weights.keys() != self.members.keys():
@@ -105,7 +108,9 @@ class Ensemble:
         self.weights = json.loads((folder / DESCRIPTION).read_text())["weights"]
         if not all(map(str.isidentifier, self.weights)):
             raise ModelError(f"{folder} names members that are no families: train it again.")
-        self.members = {name: load(folder / "members" / name) for name in self.weights}
+        self.members = {
+            name: load(folder / "members" / name, self.workers) for name in self.weights
+        }
         self.context_days = self._context()
 
     def _context(self) -> int:

@@ -82,14 +82,14 @@ def class_of(family: str) -> type[Any]:
     return found
 
 
-def load(folder: Path) -> Forecaster:
-    """Load the saved model in `folder`, whatever its family.
+def load(folder: Path, workers: int = 1) -> Forecaster:
+    """Load the saved model in `folder`, whatever its family, to work with so many threads.
 
     Raises:
         ModelError: If the folder holds no saved model, or one with files that are not of a model.
     """
     with reading(folder):
-        model = create(json.loads((folder / DESCRIPTION).read_text())["family"])
+        model = create(json.loads((folder / DESCRIPTION).read_text())["family"], workers=workers)
         model.load(folder)
     return model
 

@@ -196,7 +196,9 @@ def test_a_saved_calibrated_ensemble_forecasts_the_same(
     model = Calibrated(Ensemble(members, {"seasonal_naive": 1, "arima": 4}), calibration)
     model.fit(small, seed=1)
     model.save(tmp_path / "model")
-    loaded = load_forecaster(tmp_path / "model")
+    loaded = load_forecaster(tmp_path / "model", workers=3)
+    assert isinstance(loaded, Calibrated)
+    assert loaded.model.members["arima"].workers == 3
     assert (loaded.name, loaded.context_days) == ("ensemble", model.context_days)
     loaded.update(small)
     assert loaded.predict().quantiles.tolist() == model.predict().quantiles.tolist()

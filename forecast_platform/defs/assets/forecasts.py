@@ -1,7 +1,7 @@
 """Daily forecasts as issued, and what they imply: lead-time demand, sums over items and places."""
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import dagster as dg
@@ -39,7 +39,7 @@ def forecasts(
             yield dg.MaterializeResult(asset_key=name, metadata={"kept_as_issued": len(days)})
         return
     making = opened.begin("forecasts", list(revisions))
-    load = cache(load_forecaster)
+    load = cache(partial(load_forecaster, workers=opened.settings.workers))
     issued = publish_issued(opened, making, revisions, load)
     plots: dict[str, dict[str, Any]] = {name: {} for name in ISSUED}
     plots["forecasts"]["plot"] = picture(forecast_against_actuals(opened, making.last))
