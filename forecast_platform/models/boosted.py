@@ -11,13 +11,14 @@ tree costs a look into each of its inputs' tables, and no jump that the processo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from forecast_platform.executing import spread
 
 if TYPE_CHECKING:
     import lightgbm
@@ -72,8 +73,8 @@ class Boosted:
         out = np.zeros(len(values))
         size = max(-(-len(values) // workers), _BLOCK)
         parts = [slice(begin, begin + size) for begin in range(0, len(values), size)]
-        with ThreadPoolExecutor(max(len(parts), 1)) as pool:
-            list(pool.map(lambda part: _score(values[part], tables, _BITS, out[part]), parts))
+        threads = min(workers, max(len(parts), 1))
+        list(spread(lambda at: _score(values[at], tables, _BITS, out[at]), parts, workers=threads))
         return out
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from tests import command_line as shop
 from tests.database import postgres
 from tests.running.conftest import COMMAND, Running, answers, free_port, until
+from tests.running.test_topology import posted
 from tests.storage import store_server
 
 SOURCES = ("shop_database", "shop_service")
@@ -75,12 +75,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
 def switch_on(running: Running, schedule: str) -> bool:
     """Start a schedule as the Automation page does."""
     question = {"query": START, "variables": {"name": schedule}}
-    request = urllib.request.Request(
-        f"{running.dagster}/graphql", json.dumps(question).encode(),
-        {"Content-Type": "application/json"},
-    )  # fmt: skip
-    with urllib.request.urlopen(request) as response:
-        answer = json.load(response)
+    answer = posted(f"{running.dagster}/graphql", question)
     return bool(answer["data"]["startSchedule"]["__typename"] == "ScheduleStateResult")
 
 
