@@ -149,7 +149,8 @@ def expected_days(node: Node, state: State) -> list[dt.date]:
     """Days that the node should hold: all of the sales span, and whatever else was landed.
 
     Records are expected for the newest day only; older origins are issued on request. Days that
-    a correction took out of the span are expected until they are empty.
+    a correction took out of the span are expected until they are known to be empty: a run that was
+    killed may have written them and not told the ledger.
     """
     if node.table.startswith("validated_"):
         landed = node.table.removeprefix("validated_")
@@ -166,7 +167,8 @@ def expected_days(node: Node, state: State) -> list[dt.date]:
     if node.table in _JUDGES:
         issued = state.days(_JUDGES[node.table])
         days = [day for day in days if issued and issued[0] < day]
-    return sorted({*days, *state.held(node.table)})
+    gone = set(state.days("raw_sales")) - set(_span_days(state))
+    return sorted({*days, *state.held(node.table), *gone.difference(state.days(node.table))})
 
 
 def keeps_to_span(node: Node) -> bool:
@@ -191,8 +193,8 @@ def reach(read: Read, changed: Iterable[dt.date]) -> set[dt.date]:
 def stale_days(nodes: Sequence[Node], state: State) -> dict[str, list[dt.date]]:
     """Stale days of every data table and of the newest records, as if every change mattered.
 
-    A day counts if it is stale itself, if it reads a day that counts, or if it holds rows although
-    a correction took it out of the span; tables without such days are left out.
+    A day counts if it is stale itself, if it reads a day that counts, or if it may hold rows
+    although a correction took it out of the span; tables without such days are left out.
     """
     result: dict[str, list[dt.date]] = {}
     span = set(_span_days(state))

@@ -277,6 +277,17 @@ def test_days_that_a_correction_takes_out_of_the_span_are_made_empty(book: Book)
         assert book.state.held(table) == [day(n) for n in range(1, 31)]
 
 
+def test_days_that_went_before_they_were_recorded_are_made_empty_once(book: Book) -> None:
+    book.publish("raw_sales", {day(30): 5, day(31): 5})
+    book.publish("raw_sales", {day(30): 0, day(31): 0})
+    foretold = stale_days(NODES, book.state)
+    for table in ("clean_demand", "features"):
+        assert foretold[table] == [day(30), day(31)]
+    book.follow()
+    assert stale_days(NODES, book.state) == {}
+    assert book.state.held("features")[-1] == day(29)
+
+
 def test_accuracy_is_expected_from_the_day_after_the_first_origin(book: Book) -> None:
     assert expected_days(NODE["accuracy"], book.state) == []
     book.publish("forecasts", {day(20): 4})

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -422,6 +422,28 @@ def publish_again(folder: Path, days: Sequence[dt.date], rows_at_once: int) -> N
     home = lake_home(folder)
     making = home.begin("forecasts", days)
     publish_issued(home, making, dict.fromkeys(days, 0), rows_at_once=rows_at_once)
+
+
+def leave_unrecorded(folder: Path, table: str, files: shop.Files) -> list[dict[str, Any]]:
+    """Rows of new days that a table holds once their files came back empty.
+
+    Before that a run had written the days, and was killed before the ledger knew of it.
+    """
+    with operating(folder) as op:
+        _, last = op.home.state().span() or pytest.fail("no sales")
+        shop.put(folder / "landing", files)
+        op.land()
+        _, now = op.home.state().span() or pytest.fail("no sales")
+        rows = op.home.read(table, last, last).with_columns(date=pl.lit(now))
+        with suppress(KeyboardInterrupt), op.home.lake.together():
+            op.home.lake.replace_days(tables()[table], rows, [now])
+            raise KeyboardInterrupt
+        assert op.home.read(table, now, now).height == rows.height > 0
+        shop.put(folder / "landing", {name: lines.split(b"\n")[0] for name, lines in files.items()})
+        op.land()
+        op.follow()
+        assert op.home.stale() == {}
+        return op.home.read(table).filter(pl.col("date") > last).to_dicts()
 
 
 def copy(template: Path, folder: Path) -> Path:

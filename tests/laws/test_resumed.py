@@ -42,3 +42,7 @@ def test_a_day_in_the_middle_that_is_missing_is_the_only_one_launched(do: Do, ho
         name: [gap]
         for name in ("forecasts", "lead_time_demand", "forecast_levels", "replenishment_plan")
     }
+
+
+def test_what_a_killed_run_wrote_of_days_that_then_went_is_removed(do: Do, home: Path) -> None:
+    assert do(law_runs.leave_unrecorded, home, "lead_times", shop.new_days(1)) == []
