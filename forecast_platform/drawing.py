@@ -27,7 +27,11 @@ def canvas(
 
 
 def png(figure: Figure, dots_per_inch: int = 100) -> bytes:
-    """The figure as a PNG."""
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=dots_per_inch)
+    """The figure as a PNG of few colours: a quarter of the bytes that each event with it keeps."""
+    from PIL import Image
+
+    drawn, image = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=dots_per_inch, pil_kwargs={"compress_level": 1})
+    colours = Image.open(drawn).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    colours.save(image, format="PNG", optimize=True)
     return image.getvalue()
