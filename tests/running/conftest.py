@@ -41,16 +41,20 @@ class Running:
     mlflow: str
     watch: str = ""
 
-    def ask(self, question: str) -> object:
-        """Evaluate a Python expression over `home: Home` in a process of its own."""
-        program = (
+    @staticmethod
+    def program(question: str) -> str:
+        """A program that prints a Python expression over `home: Home` as JSON."""
+        return (
             "import json, datetime as dt, polars as pl\n"
             "from forecast_platform.home import Home\n"
             "from forecast_platform.settings import settings\n"
             f"home = Home(settings())\nprint(json.dumps({question}, default=str))"
         )
+
+    def ask(self, question: str) -> object:
+        """Evaluate a Python expression over `home: Home` in a process of its own."""
         answer = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", program],
+            [sys.executable, "-W", "ignore", "-c", self.program(question)],
             env=self.environment, capture_output=True, text=True, check=True,
         )  # fmt: skip
         return json.loads(answer.stdout)

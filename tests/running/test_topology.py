@@ -6,8 +6,9 @@ import json
 import socket
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,53 @@ def alive(running: Running) -> bool:
     return done.returncode == 0
 
 
+@dataclass(frozen=True)
+class Left:
+    """What a followed day left behind: runs and trainings by id, and the day's plan."""
+
+    runs: dict[str, str]
+    trainings: set[str]
+    day: str
+    plan: object
+
+
+def a_day_is_followed(
+    running: Running, folder: Path, land: Callable[[str, Path], object]
+) -> Left:  # fmt: skip
+    """Have sales of a new day land, and wait until the daemon has made all that follows."""
+    plans = running.ask(ISSUED)
+    newest = running.ask("home.state().span()[1]")
+    item = running.ask("home.read('validated_sales')['item_id'][0]")
+    day = str(running.ask(f"dt.date.fromisoformat('{newest}') + dt.timedelta(1)"))
+    file = folder / "next.csv"
+    sold = f"{day},{item},S01,3,2.5"
+    file.write_text(shop.csv("date,item_id,location_id,units,unit_price", sold))
+    land("sales", file)
+    until(
+        lambda: running.ask(f"[{ISSUED} > {plans}, home.stale()]") == [True, {}],
+        "the plan of the new day",
+        state=lambda: (running.ask(f"[{ISSUED}, home.stale()]"), runs(running)),
+    )
+    until(
+        lambda: {*runs(running).values()} == {"SUCCESS"},
+        "all runs to end",
+        state=lambda: runs(running),
+    )
+    left = Left(runs(running), trainings(running), day, running.ask(PLAN.format(day=day)))
+    assert len(left.runs) > 3
+    assert left.trainings
+    assert left.plan != []
+    return left
+
+
+def is_as_left(running: Running, left: Left) -> None:
+    """Check that everything is still there after a new start."""
+    assert left.runs.items() <= runs(running).items()
+    assert left.trainings <= trainings(running)
+    assert running.ask("home.stale()") == {}
+    assert running.ask(PLAN.format(day=left.day)) == left.plan
+
+
 def test_a_day_is_followed_to_the_plan_and_outlives_the_processes(
     tmp_path: Path, records: Path
 ) -> None:
@@ -123,32 +171,10 @@ def test_a_day_is_followed_to_the_plan_and_outlives_the_processes(
             home, "demo", "--items", 3, "--locations", 1, "--days", 70, "--issued", 2, **secrets
         )
     with topology(tmp_path, records) as running:
-        plans = running.ask(ISSUED)
-        newest = running.ask("home.state().span()[1]")
-        item = running.ask("home.read('validated_sales')['item_id'][0]")
-        day = running.ask(f"dt.date.fromisoformat('{newest}') + dt.timedelta(1)")
-        assert isinstance(plans, int)
-        sales = shop.csv("date,item_id,location_id,units,unit_price", f"{day},{item},S01,3,2.5")
-        shop.land(home, "sales", "next.csv", sales)
-        until(
-            lambda: running.ask(f"[{ISSUED} > {plans}, home.stale()]") == [True, {}],
-            "the plan of the new day",
-            state=lambda: (running.ask(f"[{ISSUED}, home.stale()]"), runs(running)),
-        )
-        until(
-            lambda: {*runs(running).values()} == {"SUCCESS"},
-            "all runs to end",
-            state=lambda: runs(running),
+        left = a_day_is_followed(
+            running, tmp_path, lambda table, file: file.rename(home / "landing" / table / file.name)
         )
         until(lambda: alive(running), "the daemon's heartbeat")
-        made, trained = runs(running), trainings(running)
-        plan = running.ask(PLAN.format(day=day))
-        assert len(made) > 3
-        assert trained
-
     with topology(tmp_path, records) as running:
-        assert made.items() <= runs(running).items()
-        assert trained <= trainings(running)
-        assert running.ask("home.stale()") == {}
-        assert running.ask(PLAN.format(day=day)) == plan != []
+        is_as_left(running, left)
     assert not list(home.rglob("*.db"))
