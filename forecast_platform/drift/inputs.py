@@ -50,29 +50,31 @@ def training_profile(
 ) -> pl.DataFrame:
     """Rows of `training_profile`.
 
-    Groups without a row in the last four weeks are left out: nothing of them is expected.
+    Groups without a row in the last four weeks are left out: nothing of them is expected. So are
+    those of less than eight weeks: how far one four weeks differ from others is not known yet.
 
     Args:
         clean_demand: Rows of the training window, which ends at the cutoff.
         products: Validated products.
         cutoff: Training cutoff.
     """
-    rows = _in_order(clean_demand, products)
+    rows, nothing = _in_order(clean_demand, products), polars_schema(TRAINING_PROFILE).to_frame()
     if rows.is_empty():
-        return polars_schema(TRAINING_PROFILE).to_frame()
+        return nothing
     first = rows["date"][0]
     day, values = _days_since(rows, first), _values(rows)
     days = (cutoff - first).days + 1
     parts = []
     for group, at in split(rows):
-        if day[at[-1]] < days - DRIFT_DAYS:
-            continue
         began = day[at[0]]
+        if day[at[-1]] < days - DRIFT_DAYS or days - began < 2 * DRIFT_DAYS:
+            continue
         for name in WATCHED:
             column = _profile(values[name][at], day[at] - began, days - began)
             parts.append(_told(column).with_columns(watched=pl.lit(name), **_lits(group)))
-    frame = pl.concat(parts).with_columns(cutoff=pl.lit(cutoff))
-    return conform(frame, TRAINING_PROFILE)
+    if not parts:
+        return nothing
+    return conform(pl.concat(parts).with_columns(cutoff=pl.lit(cutoff)), TRAINING_PROFILE)
 
 
 def input_drift(

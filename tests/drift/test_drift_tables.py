@@ -146,11 +146,14 @@ def test_each_day_is_held_against_the_newest_cutoff_up_to_it() -> None:
     assert input_drift(SHOP, PRODUCTS, PROFILE.clear(), days).is_empty()
 
 
-def test_a_short_or_empty_history_has_a_profile_too() -> None:
-    short = SHOP.filter(pl.col("date") < FIRST + 10 * ONE_DAY)
-    profile = training_profile(short, PRODUCTS, FIRST + 9 * ONE_DAY)
-    assert profile["psi_limit"].unique().to_list() == [pytest.approx(0.05)]
-    assert training_profile(short.clear(), PRODUCTS, FIRST).is_empty()
+@pytest.mark.parametrize(("days", "is_known"), [(0, False), (10, False), (55, False), (56, True)])
+def test_a_history_of_eight_weeks_has_a_profile(days: int, is_known: bool) -> None:
+    last = FIRST + (days - 1) * ONE_DAY
+    short = SHOP.filter(pl.col("date") <= last)
+    assert training_profile(short, PRODUCTS, last).is_empty() != is_known
+
+
+def test_a_column_without_values_has_a_profile_too() -> None:
     blank = SHOP.with_columns(price=pl.lit(None, pl.Float32))
     assert (
         training_profile(blank, PRODUCTS, SHOP["date"].max())
