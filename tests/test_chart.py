@@ -19,16 +19,16 @@ import yaml
 from forecast_platform.defs.instance import configuration
 from forecast_platform.settings import Settings
 
-KUBERNETES = Path(__file__).resolve().parents[1] / "docker" / "kubernetes"
+DOCKER = Path(__file__).resolve().parents[1] / "docker"
+FILES = {
+    "shared volume": [DOCKER / "kubernetes" / "values.yaml"],
+    "object storage": [DOCKER / f"kubernetes{kind}" / "values.yaml" for kind in ("", "-storage")],
+}
 KUBERNETES_VERSION = "v1.31.0"
 CHART = os.environ.get("FORECAST_PLATFORM_TEST_CHART", "")
 needs_chart = pytest.mark.skipif(not CHART, reason="needs FORECAST_PLATFORM_TEST_CHART")
 
 Yaml = dict[str, Any]
-
-
-def values() -> Yaml:
-    return yaml.safe_load((KUBERNETES / "values.yaml").read_text())
 
 
 def merged(below: Yaml, above: Yaml) -> Yaml:
@@ -40,6 +40,28 @@ def merged(below: Yaml, above: Yaml) -> Yaml:
         for key, value in above.items()
     }
     return {**below, **both}
+
+
+def values(kind: str = "shared volume") -> Yaml:
+    together: Yaml = {}
+    for file in FILES[kind]:
+        together = merged(together, yaml.safe_load(file.read_text()))
+    return together
+
+
+def volumes(kind: str) -> tuple[Yaml, list[list[Yaml]]]:
+    """The values without the volumes of the code location and of run pods, and those."""
+    ours = values(kind)
+    (code,) = ours["dagster-user-deployments"]["deployments"]
+    launcher = ours["runLauncher"]["config"]["k8sRunLauncher"]
+    return ours, [part.pop("volumes") for part in (code, launcher)]
+
+
+def test_without_a_shared_volume_nothing_but_volumes_differs() -> None:
+    (shared, _), (stored, (code, run)) = map(volumes, FILES)
+    assert stored == shared
+    assert code == run
+    assert [volume["name"] for volume in code if "persistentVolumeClaim" in volume] == []
 
 
 def test_runs_wait_in_a_queue_as_embedded(tmp_path: Path) -> None:
@@ -63,7 +85,8 @@ def test_runs_wait_in_a_queue_as_embedded(tmp_path: Path) -> None:
 
 
 @needs_chart
-def test_values_fit_the_schema_of_the_chart() -> None:
+@pytest.mark.parametrize("kind", FILES)
+def test_values_fit_the_schema_of_the_chart(kind: str) -> None:
     kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="needs the dev extra")
     import jsonschema
     from referencing import Registry, Resource
@@ -75,20 +98,21 @@ def test_values_fit_the_schema_of_the_chart() -> None:
     # The chart's schema names those of Kubernetes by their address on the web.
     registry = Registry(retrieve=lambda _: Resource(definitions, DRAFT202012))  # type: ignore[call-arg]
     schema = json.loads((Path(CHART) / "values.schema.json").read_text())
-    checked = merged(yaml.safe_load((Path(CHART) / "values.yaml").read_text()), values())
-    kind = jsonschema.validators.validator_for(schema, jsonschema.Draft202012Validator)
-    problems = kind(schema, registry=registry).iter_errors(checked)
+    checked = merged(yaml.safe_load((Path(CHART) / "values.yaml").read_text()), values(kind))
+    validator = jsonschema.validators.validator_for(schema, jsonschema.Draft202012Validator)
+    problems = validator(schema, registry=registry).iter_errors(checked)
     assert [f"{one.json_path}: {one.message}" for one in problems] == []
 
 
 @needs_chart
-def test_the_chart_makes_objects_of_the_values() -> None:
+@pytest.mark.parametrize("kind", FILES)
+def test_the_chart_makes_objects_of_the_values(kind: str) -> None:
     if shutil.which("helm") is None:
         pytest.skip("needs helm")
     checker = pytest.importorskip("kubernetes_validate", reason="needs the dev extra")
     done = subprocess.run(
         ["helm", "template", "dagster", CHART, "--namespace", "forecast-platform",
-         "--values", KUBERNETES / "values.yaml"],
+         *(word for file in FILES[kind] for word in ("--values", file))],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -103,7 +127,7 @@ def test_the_chart_makes_objects_of_the_values() -> None:
     assert instance["run_coordinator"]["class"] == "QueuedRunCoordinator"
     assert instance["concurrency"] == values()["additionalInstanceConfig"]["concurrency"]
     assert instance["run_launcher"]["class"] == "K8sRunLauncher"
-    (code,) = values()["dagster-user-deployments"]["deployments"]
+    (code,) = values(kind)["dagster-user-deployments"]["deployments"]
     ((_, server),) = [
         each
         for each in objects.items()

@@ -12,7 +12,7 @@ import datetime as dt
 import importlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import polars as pl
@@ -27,7 +27,7 @@ from forecast_platform.errors import ConfigurationError
 from forecast_platform.settings import Settings
 from forecast_platform.sources.importers.base import LandingWriter
 from forecast_platform.sources.pseudonyms import key_of, protect, require_key
-from forecast_platform.storage import Place
+from forecast_platform.storage import Place, lock
 
 _ONE_DAY = dt.timedelta(days=1)
 
@@ -122,18 +122,28 @@ def pull(settings: Settings, name: str, again_from: dt.date | None = None) -> li
         LandingError: If a file cannot be written.
     """
     source = configured(settings, name)[name]
-    state = SourceState(settings.home / "sources", name)
-    lock = FileLock(state.path.with_suffix(".lock"))
+    state = SourceState(settings.stored("sources"), name)
+    with _alone(settings, name), opened(name, source, settings) as reader:
+        return [
+            _Feeding(reader, name, table, feed, state, settings).pull(again_from)
+            for table, feed in source.tables.items()
+        ]
+
+
+@contextmanager
+def _alone(settings: Settings, name: str) -> Iterator[None]:
+    """No other pull of the source: one on this machine is told of, one elsewhere waited for."""
+    folder = settings.home / "sources"
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        with lock.acquire(timeout=0), opened(name, source, settings) as reader:
-            return [
-                _Feeding(reader, name, table, feed, state, settings).pull(again_from)
-                for table, feed in source.tables.items()
-            ]
+        here = FileLock(folder / f"{name}.lock").acquire(timeout=0)
     except Timeout as error:
         raise SourceError(
             f"Source {name} is being pulled already: wait until that has ended."
         ) from error
+    elsewhere = settings.storage and lock(settings.storage / f"sources/{name}.lock")
+    with here, elsewhere or nullcontext():
+        yield
 
 
 @dataclass

@@ -1,14 +1,14 @@
-"""How far each source has been read: one small JSON file per source under `<home>/sources/`."""
+"""How far each source has been read: one small JSON file per source under `sources/`."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from forecast_platform.connect.reader import SourceError
+from forecast_platform.storage import Place, write_whole
 
 
 @dataclass
@@ -30,12 +30,11 @@ class SourceState:
     """The file of one source, replaced whole at every write.
 
     Args:
-        folder: Made if it is not there.
+        folder: Of all sources; made if it is not there.
         name: Of the source.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, folder: Place, name: str) -> None:
         self.path = folder / f"{name}.json"
 
     def read(self, table: str) -> FeedState:
@@ -60,9 +59,7 @@ class SourceState:
             "last": str(state.last) if state.last else None,
             "remaining": [str(day) for day in state.remaining],
         }
-        unfinished = self.path.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps({**self._all(), table: entry}, indent=1), "utf-8")
-        unfinished.replace(self.path)
+        write_whole(self.path, json.dumps({**self._all(), table: entry}, indent=1).encode())
 
     def _all(self) -> dict[str, Any]:
         try:
