@@ -43,6 +43,7 @@ from forecast_platform.lake_panel import read_prices, training_panel
 from forecast_platform.models import Forecast, Forecaster, load
 from forecast_platform.panel import Panel
 from forecast_platform.recording import RECORD, SCORES, announce, record
+from forecast_platform.resuming import once, training_key
 from forecast_platform.retraining import remember_units
 
 ENSEMBLE = Ensemble.name
@@ -56,7 +57,8 @@ def train_family(home: Home, family: str, cutoff: dt.date) -> dict[str, float]:
     """Judge a family on origins before the cutoff, fit it up to the cutoff, record it.
 
     Its quantiles are calibrated on the origins it was judged on, and it is judged calibrated on
-    each part of them by what the others taught.
+    each part of them by what the others taught. What a training of the same code, settings and data
+    estimated before it was broken off is not estimated again.
 
     Returns:
         Mean score by metric; empty where the history is too short to judge.
@@ -65,14 +67,25 @@ def train_family(home: Home, family: str, cutoff: dt.date) -> dict[str, float]:
     panel = training_panel(home, cutoff)
     known = _judged_by(home, panel)
     kept = {family: _kept(home, cutoff) / family}
-    if known:
+    fitted = kept[family].with_name(f"{family}.fitted")
+    key = training_key(home, cutoff)
+
+    def judge_origins() -> None:
         progress.tell(f"{family}: judging on {len(known)} origins from {min(known)}")
         _keep(home, [family], panel, sorted(known), settings.horizon_days, kept[family].parent)
-    progress.tell(f"{family} {cutoff}: fitting {panel.n_series} series x {panel.n_days} days")
-    model = unfitted_family(settings, family)
-    model.fit(panel, seed=settings.seed, progress=partial(_told, f"{family} {cutoff}"))
+
+    def fit() -> None:
+        progress.tell(f"{family} {cutoff}: fitting {panel.n_series} series x {panel.n_days} days")
+        model = unfitted_family(settings, family)
+        model.fit(panel, seed=settings.seed, progress=partial(_told, f"{family} {cutoff}"))
+        model.save(fitted)
+
+    if known:
+        once(kept[family], key, judge_origins)
+    if not once(fitted, key, fit):
+        progress.tell(f"{family} {cutoff}: was fitted by a training that was broken off")
     with _publishing(home, family, cutoff) as part:
-        model.save(part)
+        shutil.copytree(fitted, part, dirs_exist_ok=True)
         judgement = picture = None
         if known:
             judgement, picture = _pictured(family, kept, known)
@@ -203,7 +216,7 @@ def model_name(family: str, cutoff: dt.date) -> str:
 
 
 def _kept(home: Home, cutoff: dt.date) -> Path:
-    """Where forecasts of judged origins wait until the champion of the cutoff is chosen."""
+    """Where judged origins and fitted models wait until the champion of the cutoff is chosen."""
     return home.settings.home / "models" / "_judged" / str(cutoff)
 
 

@@ -1,0 +1,74 @@
+"""Finished pieces of a training, kept so that one that was broken off need not estimate them again.
+
+A piece is a folder with a note beside it: of what it was made from, and of what it held when it was
+finished. It counts only while both are as noted.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from collections.abc import Callable
+from functools import lru_cache
+from hashlib import sha256
+from importlib.metadata import distributions
+from pathlib import Path
+
+import polars as pl
+
+from forecast_platform.home import Home
+from forecast_platform.storage import write_whole
+
+_PACKAGE = Path(__file__).parent
+_READ = r"^(features|signal_features|validated_.*)$"
+"""Tables that trainings read, and more: a change too many only estimates again."""
+
+
+def once(folder: Path, key: str, make: Callable[[], object]) -> bool:
+    """Let `make` fill a folder, unless it holds what was made from the same before.
+
+    Args:
+        folder: Emptied before.
+        key: Of all that the content depends on.
+        make: Writes into the folder, and nowhere else.
+
+    Returns:
+        Whether it was made now.
+    """
+    note = folder.with_name(f"{folder.name}.finished")
+    if note.exists() and note.read_text() == f"{key} {_content(folder)}":
+        return False
+    note.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    make()
+    write_whole(note, f"{key} {_content(folder)}".encode())
+    return True
+
+
+def training_key(home: Home, cutoff: dt.date) -> str:
+    """Fingerprint of the code, the settings and the data of a training up to `cutoff`."""
+    ledger = home.lake.ledger.current().filter(
+        pl.col("table").str.contains(_READ), pl.col("day") <= cutoff
+    )
+    data = ledger.select("table", "day", "content").sort("table", "day").write_csv()
+    said = home.settings.model_dump_json()  # secrets are stars in it
+    return sha256("\n".join((_code(), said, str(cutoff), data)).encode()).hexdigest()
+
+
+@lru_cache
+def _code() -> str:
+    digest = sha256()
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        digest.update(path.read_bytes())
+    digest.update(repr(sorted((each.name, each.version) for each in distributions())).encode())
+    return digest.hexdigest()
+
+
+def _content(folder: Path) -> str:
+    digest = sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
