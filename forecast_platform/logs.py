@@ -50,6 +50,19 @@ def configure(settings: Settings) -> None:
         own.propagate = False
 
 
+def mask_records(settings: Settings) -> MaskFilter:
+    """Take secrets out of every record made in this process, whoever's handlers write it."""
+    masked = MaskFilter(secrets(settings))
+
+    def make(*args: Any, **options: Any) -> logging.LogRecord:
+        record = logging.LogRecord(*args, **options)
+        masked.filter(record)
+        return record
+
+    logging.setLogRecordFactory(make)
+    return masked
+
+
 def _dress(
     handler: logging.Handler, masked: MaskFilter, formatter: logging.Formatter | None
 ) -> None:
@@ -68,22 +81,25 @@ class MaskFilter(logging.Filter):
 
     def __init__(self, secrets: Iterable[str]) -> None:
         super().__init__()
-        known = sorted({s for s in secrets if len(s) >= _SHORTEST}, key=len, reverse=True)
+        told = {s for s in secrets if len(s) >= _SHORTEST}
+        told |= {json.dumps(s)[1:-1] for s in told}  # as they stand inside JSON
+        known = sorted(told, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, known))) if known else None
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Mask a record; it is always let through."""
         if self._pattern:
-            record.msg, record.args = self._masked(record.getMessage()), ()
+            record.msg, record.args = self.masked(record.getMessage()), ()
             if record.exc_info and not record.exc_text:
                 record.exc_text = logging.Formatter().formatException(record.exc_info)
-            record.exc_text = record.exc_text and self._masked(record.exc_text)
+            record.exc_text = record.exc_text and self.masked(record.exc_text)
             if meta := getattr(record, _META, None):
-                told = self._masked(meta["orig_message"])
+                told = self.masked(meta["orig_message"])
                 setattr(record, _META, {**meta, "orig_message": told})
         return True
 
-    def _masked(self, text: str) -> str:
+    def masked(self, text: str) -> str:
+        """The text without the secrets."""
         return self._pattern.sub(_MASK, text) if self._pattern else text
 
 

@@ -24,6 +24,7 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine
 from sqlalchemy.event import listen
 
+from forecast_platform.defs.masked_events import MaskedEvents
 from forecast_platform.defs.planned_ranges import PlannedRanges
 
 _KEPT_OPEN = 8
@@ -36,7 +37,7 @@ class _Batch(threading.local):
     transactions: dict[str, Connection] | None = None
 
 
-class BatchSqliteEventLogStorage(PlannedRanges, SqliteEventLogStorage):
+class BatchSqliteEventLogStorage(MaskedEvents, PlannedRanges, SqliteEventLogStorage):
     """Dagster's SQLite event log; the events of a batch share one transaction per database."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:

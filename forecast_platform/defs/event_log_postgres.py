@@ -12,10 +12,11 @@ from dagster._serdes import ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage
 from dagster_postgres.utils import pg_url_from_config
 
+from forecast_platform.defs.masked_events import MaskedEvents
 from forecast_platform.defs.planned_ranges import PlannedRanges
 
 
-class BatchPostgresEventLogStorage(PlannedRanges, PostgresEventLogStorage):
+class BatchPostgresEventLogStorage(MaskedEvents, PlannedRanges, PostgresEventLogStorage):
     """Dagster's Postgres event log; batches of materialisations it stores as such already."""
 
     @classmethod
