@@ -22,6 +22,7 @@ _YEAR_FIRST = rf"^(?<y>\d{{4}})[-/.](?<m>\d{{1,2}})[-/.](?<d>\d{{1,2}}){_TIME}$"
 _COMPACT = r"^(?<y>\d{4})(?<m>\d{2})(?<d>\d{2})$"
 _DOTTED = rf"^(?<d>\d{{1,2}})\.(?<m>\d{{1,2}})\.(?<y>\d{{4}}){_TIME}$"
 _NAMED_MONTH = rf"^(\d{{1,2}}[ -][A-Za-z]+[ -]\d{{4}}){_TIME}$"
+_ISO_WITH_TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{1,2}:\d{2}.*$"
 _SLASHED = r"^\d{1,2}/\d{1,2}/\d{2,4}"
 
 
@@ -43,6 +44,12 @@ def _days(text: pl.Series, date_format: str | None) -> pl.Series:
     day = text.str.to_date(date_format or "%Y-%m-%d", strict=False)
     if day.null_count() == text.null_count():
         return day
+    if date_format is None:
+        # What databases write; nearly every text of a column differs from all others then.
+        timed = pl.when(text.str.contains(_ISO_WITH_TIME)).then(text.str.head(10))
+        day = day.fill_null(pl.select(timed).to_series().str.to_date("%Y-%m-%d", strict=False))
+        if day.null_count() == text.null_count():
+            return day
     # Files spell few distinct days, so the many spellings are tried on each distinct text once.
     cells = pl.DataFrame({"text": text})
     distinct = cells.filter(day.is_null()).drop_nulls().unique()
