@@ -37,11 +37,11 @@ def copied(cursor: cursor, query: str, names: Sequence[str]) -> Iterator[pl.Data
     failed: list[BaseException] = []
 
     def send() -> None:
-        with os.fdopen(writing, "wb") as pipe:
-            try:
+        try:
+            with os.fdopen(writing, "wb", _BLOCK_BYTES) as pipe:
                 cursor.copy_expert(f"copy ({query}) to stdout", pipe, _BLOCK_BYTES)
-            except BaseException as error:
-                failed.append(error)
+        except BaseException as error:
+            failed.append(error)
 
     sender = threading.Thread(target=send, name="copy")
     sender.start()
