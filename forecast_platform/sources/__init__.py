@@ -8,7 +8,7 @@ from forecast_platform.sources.dates import parse_day, split_undated
 from forecast_platform.sources.files import LandedFile, list_landed
 from forecast_platform.sources.landing import LandingReport, TableReport, land
 from forecast_platform.sources.mapping import Mapping, load_mapping
-from forecast_platform.sources.reader import RawFile, read_file
+from forecast_platform.sources.reader import RawFile, raw_rows, read_file
 
 __all__ = [
     "LandedFile",
@@ -20,6 +20,7 @@ __all__ = [
     "list_landed",
     "load_mapping",
     "parse_day",
+    "raw_rows",
     "read_file",
     "split_undated",
 ]

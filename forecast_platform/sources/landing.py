@@ -29,7 +29,7 @@ from forecast_platform.sources.files import (
 )
 from forecast_platform.sources.mapping import MAPPING_FILE, Mapping, load_mapping
 from forecast_platform.sources.pseudonyms import key_of
-from forecast_platform.sources.reader import RawFile, file_salt, read_file
+from forecast_platform.sources.reader import RawFile, file_salt, raw_rows, read_file
 from forecast_platform.sources.register import Register
 from forecast_platform.sources.seen import Seen
 from forecast_platform.storage import Place, children, lock
@@ -165,7 +165,7 @@ class _Landing:
         self._clear()
 
     def _clear(self) -> None:
-        self._frames: list[pl.DataFrame] = []
+        self._read_files: list[RawFile] = []
         self._entries: list[dict[str, Any]] = []
 
     def land(self, files: list[LandedFile], mapping: Mapping, limit: int) -> int:
@@ -179,9 +179,9 @@ class _Landing:
                 self.more = True
                 break
             read += self._read(file, mapping)
-            if sum(frame.height for frame in self._frames) > _BATCH_ROWS:
-                self._commit()
-        self._commit()
+            if sum(content.height for content in self._read_files) > _BATCH_ROWS:
+                self._commit(mapping)
+        self._commit(mapping)
         return read
 
     def _is_known(self, file: LandedFile, mapping: Mapping) -> bool:
@@ -207,7 +207,7 @@ class _Landing:
         return True
 
     def _accept(self, file: LandedFile, content: RawFile) -> None:
-        self._frames.append(content.frame)
+        self._read_files.append(content)
         self._entries.append(
             {
                 "table_name": self._table.name,
@@ -216,7 +216,6 @@ class _Landing:
                 "size": content.size,
                 "status": "landed",
                 "reason": content.remark,
-                "rows": content.rows,
             }
         )
         self.report.landed.append(file.name)
@@ -238,12 +237,13 @@ class _Landing:
         self.report.refused[file.name] = reason
         return entry != self._known.get(file.name)
 
-    def _commit(self) -> None:
+    def _commit(self, mapping: Mapping) -> None:
         landed = {entry["file"]: entry for entry in self._entries if entry["status"] == "landed"}
         unreadable = pl.DataFrame(schema=polars_schema(UNREADABLE_ROWS))
         if landed:
             contract = raw(self._table)
-            rows, unreadable = split_undated(pl.concat(self._frames), self._table, *self._span)
+            rows = raw_rows(self._read_files, self._table, mapping, self._key)
+            rows, unreadable = split_undated(rows, self._table, *self._span)
             days = self._affected(rows, [*landed]) if contract.day else None
             self._lake.replace_files(contract, rows, [*landed], days)
             for facts in _facts(rows, unreadable, [*landed]):
@@ -279,10 +279,10 @@ def _facts(
 ) -> Iterator[dict[str, Any]]:
     """What the register tells about the rows of each file."""
     day = pl.col("business_day")
-    spans = rows.group_by("file").agg(first_day=day.min(), last_day=day.max())
+    spans = rows.group_by("file").agg(rows=pl.len(), first_day=day.min(), last_day=day.max())
     counts = unreadable.group_by("file").agg(unreadable_rows=pl.len())
     facts = pl.DataFrame({"file": files}).join(spans, "file", "left").join(counts, "file", "left")
-    return facts.with_columns(pl.col("unreadable_rows").fill_null(0)).iter_rows(named=True)
+    return facts.with_columns(pl.col("rows", "unreadable_rows").fill_null(0)).iter_rows(named=True)
 
 
 _NO_ROWS = {"rows": 0, "unreadable_rows": 0, "first_day": None, "last_day": None}

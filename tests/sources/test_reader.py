@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from forecast_platform.contracts import landed_table, raw
 from forecast_platform.errors import ConfigurationError, LandingError
 from forecast_platform.lake import polars_schema
-from forecast_platform.sources import Mapping, RawFile, load_mapping, read_file
+from forecast_platform.sources import Mapping, RawFile, load_mapping, raw_rows, read_file
 from forecast_platform.sources.files import LINE_LIMIT, UnsettledFileError
 
 SALES = landed_table("sales")
@@ -36,8 +36,12 @@ def read(
     return read_file(path, SALES, mapping or Mapping(), name)
 
 
+def raw_of(landed: RawFile, mapping: Mapping | None = None) -> pl.DataFrame:
+    return raw_rows([landed], SALES, mapping or Mapping())
+
+
 def values(landed: RawFile) -> list[tuple[str, ...]]:
-    return landed.frame.select("date", "item_id", "location_id", "units").rows()
+    return raw_of(landed).select("date", "item_id", "location_id", "units").rows()
 
 
 @pytest.mark.parametrize(
@@ -70,12 +74,12 @@ def test_csv_dialects_read_alike(tmp_path: Path, data: bytes | str) -> None:
 
 def test_frame_meets_the_raw_contract(tmp_path: Path) -> None:
     landed = read(tmp_path, TWO_ROWS)
-    assert landed.frame.schema == polars_schema(raw(SALES))
-    assert landed.frame["row_number"].to_list() == [1, 2]
-    assert landed.frame["business_day"].to_list() == [dt.date(2024, 1, 1), dt.date(2024, 1, 2)]
-    assert set(landed.frame["checksum"]) == {landed.checksum}
-    assert landed.frame["extra"].null_count() == 2
-    assert (landed.rows, landed.size) == (2, len(TWO_ROWS))
+    assert raw_of(landed).schema == polars_schema(raw(SALES))
+    assert raw_of(landed)["row_number"].to_list() == [1, 2]
+    assert raw_of(landed)["business_day"].to_list() == [dt.date(2024, 1, 1), dt.date(2024, 1, 2)]
+    assert set(raw_of(landed)["checksum"]) == {landed.checksum}
+    assert raw_of(landed)["extra"].null_count() == 2
+    assert (raw_of(landed).height, landed.size) == (2, len(TWO_ROWS))
 
 
 @pytest.mark.parametrize(
@@ -105,16 +109,37 @@ def test_unusable_files_are_refused_with_a_sentence(
         read(tmp_path, data, name)
 
 
+def test_files_read_together_are_files_read_one_by_one(tmp_path: Path) -> None:
+    contents = {
+        "a.csv": TWO_ROWS,
+        "b.csv": HEADER + "2024-01-01,A,S1,3\n,,,\n2024-01-03,C,S1,5\n",
+        "c.csv": "item_id,date,location_id,units,note\nC,2024-01-03,S1,4,x\n",
+        "d.csv": HEADER,
+        "e.csv": TWO_ROWS + "2024-01-04,D,S1,1,spare\n",
+        "f.csv": "",
+        "g.csv": TWO_ROWS + "2024-01-05,E,S1,1,spare\n",
+        "h.csv": TWO_ROWS,
+    }
+    files = [read(tmp_path, content, name) for name, content in contents.items()]
+    together = raw_rows(files, SALES, Mapping())
+    assert together.equals(pl.concat([raw_of(file) for file in files]))
+    numbers = together.group_by("file", maintain_order=True).agg("row_number").rows()
+    assert numbers == [
+        ("a.csv", [1, 2]), ("b.csv", [1, 3]), ("c.csv", [1]), ("e.csv", [1, 2, 3]),
+        ("g.csv", [1, 2, 3]), ("h.csv", [1, 2]),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.jsonl"])
 def test_an_empty_file_lands_without_rows(tmp_path: Path, name: str) -> None:
     landed = read(tmp_path, "", name)
-    assert (landed.rows, landed.remark) == (0, "the file is empty")
-    assert landed.frame.schema == polars_schema(raw(SALES))
+    assert (raw_of(landed).height, landed.remark) == (0, "the file is empty")
+    assert raw_of(landed).schema == polars_schema(raw(SALES))
 
 
 def test_a_header_alone_lands_without_rows(tmp_path: Path) -> None:
-    assert read(tmp_path, HEADER).rows == 0
-    assert read(tmp_path, HEADER.strip()).rows == 0
+    assert raw_of(read(tmp_path, HEADER)).is_empty()
+    assert raw_of(read(tmp_path, HEADER.strip())).is_empty()
 
 
 def test_a_giant_line_is_refused_by_its_checksum_without_being_held(tmp_path: Path) -> None:
@@ -138,24 +163,24 @@ def test_lines_that_do_not_fit_the_header_are_kept_whole(tmp_path: Path) -> None
         (None, None, None, None),
         ("2024-01-05", "E", "S1", "2"),
     ]
-    assert json.loads(landed.frame["extra"][3]) == {"unreadable_line": "2024-01-04,D,S1,1,spare"}
+    assert json.loads(raw_of(landed)["extra"][3]) == {"unreadable_line": "2024-01-04,D,S1,1,spare"}
 
 
 def test_a_stray_quote_costs_one_line_only(tmp_path: Path) -> None:
     landed = read(tmp_path, HEADER + '2024-01-01,"A,S1,3\n2024-01-02,B,S1,1e3\n')
     assert values(landed) == [(None,) * 4, GOLDEN[1]]
-    assert json.loads(landed.frame["extra"][0]) == {"unreadable_line": '2024-01-01,"A,S1,3'}
+    assert json.loads(raw_of(landed)["extra"][0]) == {"unreadable_line": '2024-01-01,"A,S1,3'}
 
 
 def test_quotes_within_a_field_are_text(tmp_path: Path) -> None:
     landed = read(tmp_path, HEADER + '2024-01-01,5" pipe,S1,3\n2024-01-01,6" pipe,S1,3\n')
-    assert landed.frame["item_id"].to_list() == ['5" pipe', '6" pipe']
+    assert raw_of(landed)["item_id"].to_list() == ['5" pipe', '6" pipe']
 
 
 def test_unknown_columns_are_kept_as_json(tmp_path: Path) -> None:
     text = 'date,item_id,note,location_id,units,\n2024-01-01,A,"say ""hi""",S1,3,9\n'
     landed = read(tmp_path, text)
-    assert json.loads(landed.frame["extra"][0]) == {"note": 'say "hi"', "column 6": "9"}
+    assert json.loads(raw_of(landed)["extra"][0]) == {"note": 'say "hi"', "column 6": "9"}
 
 
 @pytest.mark.parametrize(
@@ -168,16 +193,16 @@ def test_strange_ids_stay_as_they_are(tmp_path: Path, item: str) -> None:
     from_csv = read(tmp_path, f"{HEADER}2024-01-01,{quoted},S1,3\n")
     record = {"date": "2024-01-01", "item_id": item, "location_id": "S1", "units": 3}
     from_json = read(tmp_path, json.dumps(record), "a.jsonl")
-    assert from_csv.frame["item_id"].to_list() == from_json.frame["item_id"].to_list() == [item]
+    assert raw_of(from_csv)["item_id"].to_list() == raw_of(from_json)["item_id"].to_list() == [item]
 
 
 def test_latin_1_is_the_fallback_and_other_encodings_can_be_declared(tmp_path: Path) -> None:
     text = HEADER + "2024-01-01,Käse,S1,3\n"
-    assert read(tmp_path, text.encode("latin-1")).frame["item_id"][0] == "Käse"
-    assert read(tmp_path, text.encode()).frame["item_id"][0] == "Käse"
+    assert raw_of(read(tmp_path, text.encode("latin-1")))["item_id"][0] == "Käse"
+    assert raw_of(read(tmp_path, text.encode()))["item_id"][0] == "Käse"
     greek = (HEADER + "2024-01-01,φέτα,S1,3\n").encode("iso8859-7")
     declared = read(tmp_path, greek, mapping=Mapping(encoding="iso8859-7"))
-    assert declared.frame["item_id"][0] == "φέτα"
+    assert raw_of(declared)["item_id"][0] == "φέτα"
     with pytest.raises(LandingError, match="not text in utf-8"):
         read(tmp_path, greek, mapping=Mapping(encoding="utf-8"))
 
@@ -187,8 +212,8 @@ def test_json_numbers_keep_their_spelling(tmp_path: Path) -> None:
     landed = read(tmp_path, gzip.compress((line + "\n{broken\n" + line).encode()), "a.jsonl.gz")
     assert values(landed)[0] == ("2024-01-01", "7", "true", "1.50")
     assert values(landed)[1] == (None,) * 4
-    assert json.loads(landed.frame["extra"][1]) == {"unreadable_line": "{broken"}
-    assert landed.frame["row_number"].to_list() == [1, 3, 4]
+    assert json.loads(raw_of(landed)["extra"][1]) == {"unreadable_line": "{broken"}
+    assert raw_of(landed)["row_number"].to_list() == [1, 3, 4]
 
 
 def test_parquet_of_other_types_becomes_text(tmp_path: Path) -> None:
@@ -206,9 +231,9 @@ def test_parquet_of_other_types_becomes_text(tmp_path: Path) -> None:
     ).write_parquet(path)
     landed = read_file(path, SALES, Mapping(), "a.parquet")
     assert values(landed)[0][1:] == ("12", "S1", "1.50")
-    assert landed.frame["unit_price"][0] == "1.1"
-    assert landed.frame["business_day"][0] == dt.date(2024, 1, 1)
-    assert json.loads(landed.frame["extra"][0]) == {"hours": '{"value":[0,1]}', "seal": "ff"}
+    assert raw_of(landed)["unit_price"][0] == "1.1"
+    assert raw_of(landed)["business_day"][0] == dt.date(2024, 1, 1)
+    assert json.loads(raw_of(landed)["extra"][0]) == {"hours": '{"value":[0,1]}', "seal": "ff"}
 
 
 def test_a_file_that_disappears_is_left_for_the_next_time(tmp_path: Path) -> None:
@@ -243,7 +268,7 @@ def test_mapping_translates_names_numbers_dates_and_defaults(tmp_path: Path) -> 
         defaults={"location_id": "WEB"},
     )
     text = "Datum;Artikel-Nr;Menge;Preis\n03/04/2024;A,1;1.234,5;2\n31/04/2024;B;many;1.5\n"
-    frame = read(tmp_path, text, mapping=mapping).frame
+    frame = raw_of(read(tmp_path, text, mapping=mapping), mapping)
     assert frame.select(SALES.column_names[:5]).rows() == [
         ("2024-04-03", "A,1", "WEB", "1234.5", "2"),
         ("31/04/2024", "B", "WEB", "many", "1.5"),
@@ -255,7 +280,7 @@ def test_mapping_translates_names_numbers_dates_and_defaults(tmp_path: Path) -> 
 def test_every_thousands_sign_is_understood(tmp_path: Path, thousands: str) -> None:
     text = f'{HEADER}2024-01-01,A,S1,"-1{thousands}234{thousands}567.5"\n'
     mapping = Mapping(thousands=thousands)
-    assert read(tmp_path, text, mapping=mapping).frame["units"][0] == "-1234567.5"
+    assert raw_of(read(tmp_path, text, mapping=mapping), mapping)["units"][0] == "-1234567.5"
 
 
 def test_a_changed_mapping_changes_the_checksum(tmp_path: Path) -> None:
@@ -325,7 +350,7 @@ def test_what_is_landed_is_what_is_raw_whatever_the_order_of_columns(
         if any(value is not None for value in row.values())
     ]
     for name in ("a.csv", "a.parquet", *(["a.jsonl"] if rows else [])):
-        landed = read_file(folder / name, SALES, Mapping(), name).frame
+        landed = raw_of(read_file(folder / name, SALES, Mapping(), name))
         colour = landed["extra"].str.json_path_match("$.colour")
         found = landed.select("row_number", *SALES.column_names, colour=colour).rows()
         assert found == expected, name
