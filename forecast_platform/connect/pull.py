@@ -12,8 +12,10 @@ import datetime as dt
 import importlib
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import polars as pl
 from filelock import FileLock, Timeout
@@ -30,6 +32,8 @@ from forecast_platform.sources.pseudonyms import key_of, protect, require_key
 from forecast_platform.storage import Place, lock
 
 _ONE_DAY = dt.timedelta(days=1)
+_Day: TypeAlias = tuple[dt.date, pl.DataFrame]
+"""A business day and its rows."""
 
 
 @dataclass
@@ -166,7 +170,7 @@ class _Feeding:
             self._write(done, f"{self.name}.parquet", self.reader.whole(self.table))
             return done
         state = self._plan(self.state.read(self.table), again_from)
-        for day, rows in self._rows(state.remaining):
+        for day, rows in _ahead(self._rows(state.remaining)):
             self._write(done, self._file(day), rows)
             done.days += 1
             state.remaining = [left for left in state.remaining if left > day]
@@ -201,7 +205,7 @@ class _Feeding:
             yield day
             day += _ONE_DAY
 
-    def _rows(self, days: list[dt.date]) -> Iterator[tuple[dt.date, pl.DataFrame]]:
+    def _rows(self, days: list[dt.date]) -> Iterator[_Day]:
         """Rows of every day in order; those of an emptied day are none."""
         due = iter(list(days))
         for day, rows in self.reader.days(self.table, list(days)):
@@ -209,9 +213,7 @@ class _Feeding:
             yield day, rows
         yield from self._emptied(due, None)
 
-    def _emptied(
-        self, due: Iterator[dt.date], until: dt.date | None
-    ) -> Iterator[tuple[dt.date, pl.DataFrame]]:
+    def _emptied(self, due: Iterator[dt.date], until: dt.date | None) -> Iterator[_Day]:
         for day in due:
             if day == until:
                 return
@@ -235,6 +237,15 @@ class _Feeding:
             return
         LandingWriter(self.settings.landing).write(self.table, file, rows)
         done.files += 1
+
+
+def _ahead(days: Iterator[_Day]) -> Iterator[_Day]:
+    """The same days, each read while the one before it is being written."""
+    with ThreadPoolExecutor(1, "read") as reading:
+        following = reading.submit(next, days, None)
+        while (day := following.result()) is not None:
+            following = reading.submit(next, days, None)
+            yield day
 
 
 def _same(path: Place, rows: pl.DataFrame) -> bool:
