@@ -20,7 +20,6 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-import pgserver
 import psycopg2
 
 FILL = """
@@ -116,6 +115,8 @@ def main() -> None:
     if given.stages:
         stages()
         return
+    import pgserver  # Not at the top: the process that is measured has no use for it.
+
     lines = given.lines
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
