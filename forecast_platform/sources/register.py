@@ -27,7 +27,11 @@ class Register:
         return {row["file"]: row for row in rows.iter_rows(named=True)}
 
     def misdated(self, table: str, first: dt.date, last: dt.date) -> set[str]:
-        """Landed files read when other days were accepted, of which a row changes sides."""
+        """Landed files read when other days were accepted, of which a row changes sides.
+
+        Also those whose unreadable rows are not as many as were counted: a call was killed between
+        the two tables.
+        """
         outside = self._files.filter(
             pl.col("table_name") == table,
             (pl.col("first_day") < first) | (pl.col("last_day") > last),
@@ -36,8 +40,13 @@ class Register:
         inside = self._unreadable.filter(pl.col("table_name") == table).filter(
             day.is_between(first, last)
         )
-        refused = self._files.filter(pl.col("status") == "refused", pl.col("table_name") == table)
-        return {*outside["file"], *inside["file"]} - {*refused["file"]}
+        held = self._unreadable.filter(pl.col("table_name") == table).group_by("file").len("held")
+        ours = self._files.filter(pl.col("table_name") == table).join(held, "file", "left")
+        counted = pl.col("unreadable_rows") == pl.col("held").fill_null(0)
+        refused = ours.filter(pl.col("status") == "refused")
+        return {*outside["file"], *inside["file"], *ours.filter(~counted)["file"]} - {
+            *refused["file"]
+        }
 
     def record(self, table: str, entries: list[dict[str, Any]], unreadable: pl.DataFrame) -> None:
         """Replace what is known of some files; `save` writes it."""

@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from forecast_platform.contracts import landed_table, raw
+from forecast_platform.contracts import Table, landed_table, raw
 from forecast_platform.contracts.derived import LANDING_FILES, UNREADABLE_ROWS
 from forecast_platform.errors import LandingError
 from forecast_platform.lake import Lake, Ledger
@@ -284,6 +285,32 @@ def test_killed_on_the_way_no_day_is_forgotten(
     shutil.copytree(shop.settings.landing, undisturbed.settings.landing)
     undisturbed.sales()
     assert_same(shop, undisturbed)
+
+
+@pytest.mark.parametrize("later", [NOW - 86_400, NOW, NOW + 86_400])
+@pytest.mark.parametrize("table", [UNREADABLE_ROWS, LANDING_FILES], ids=lambda table: table.name)
+def test_killed_when_days_become_readable_or_cease_to_be_it_is_made_good(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: Table, later: float
+) -> None:
+    shop.put("a.csv", "2024-05-31,A,S1,1", "2024-06-01,A,S1,1", "2024-06-02,A,S1,1", "soon,A,S1,1")
+    shop.sales()
+    real = Lake.replace_all
+
+    def kill(self: Lake, written: Table, *rows: pl.DataFrame) -> None:
+        if written == table:
+            raise KeyboardInterrupt
+        real(self, written, *rows)
+
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(Lake, "replace_all", kill)
+        shop.land(now=later)
+    shop.land(now=later)
+
+    undisturbed = Shop(tmp_path / "undisturbed")
+    shutil.copytree(shop.settings.landing, undisturbed.settings.landing)
+    undisturbed.land(now=later)
+    assert_same(shop, undisturbed)
+    assert shop.land(now=later).tables["sales"].landed == []
 
 
 def test_landings_at_once_lose_no_entry(shop: Shop) -> None:
