@@ -9,17 +9,15 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 from collections.abc import Callable
-from functools import lru_cache
 from hashlib import sha256
-from importlib.metadata import distributions
 from pathlib import Path
 
 import polars as pl
 
 from forecast_platform.home import Home
 from forecast_platform.storage import write_whole
+from forecast_platform.tracking.provenance import code_digest, packages_digest
 
-_PACKAGE = Path(__file__).parent
 _READ = r"^(features|signal_features|validated_.*)$"
 """Tables that trainings read, and more: a change too many only estimates again."""
 
@@ -53,16 +51,8 @@ def training_key(home: Home, cutoff: dt.date) -> str:
     )
     data = ledger.select("table", "day", "content").sort("table", "day").write_csv()
     said = home.settings.model_dump_json()  # secrets are stars in it
-    return sha256("\n".join((_code(), said, str(cutoff), data)).encode()).hexdigest()
-
-
-@lru_cache
-def _code() -> str:
-    digest = sha256()
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        digest.update(path.read_bytes())
-    digest.update(repr(sorted((each.name, each.version) for each in distributions())).encode())
-    return digest.hexdigest()
+    made_by = code_digest(), packages_digest(), said, str(cutoff), data
+    return sha256("\n".join(made_by).encode()).hexdigest()
 
 
 def _content(folder: Path) -> str:

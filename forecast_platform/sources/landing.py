@@ -159,7 +159,7 @@ class _Landing:
         self._span = span
         self._progress = progress
         self._known = register.entries(table.name)
-        self._misdated = register.misdated(table.name, *span) if table.day else set()
+        self._outdated = register.outdated(table.name, *span) if table.day else set()
         self.report = TableReport(table.name)
         self.more = False
         self._clear()
@@ -186,7 +186,7 @@ class _Landing:
 
     def _is_known(self, file: LandedFile, mapping: Mapping) -> bool:
         entry = self._known.get(file.name)
-        if entry is None or entry["size"] != file.size or file.name in self._misdated:
+        if entry is None or entry["size"] != file.size or file.name in self._outdated:
             return False
         try:
             salt = file_salt(self._table, mapping, self._key)

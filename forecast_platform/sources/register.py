@@ -26,27 +26,23 @@ class Register:
         rows = self._files.filter(pl.col("table_name") == table)
         return {row["file"]: row for row in rows.iter_rows(named=True)}
 
-    def misdated(self, table: str, first: dt.date, last: dt.date) -> set[str]:
-        """Landed files read when other days were accepted, of which a row changes sides.
+    def outdated(self, table: str, first: dt.date, last: dt.date) -> set[str]:
+        """Landed files that have to be read again though they did not change.
 
-        Also those whose unreadable rows are not as many as were counted: a call was killed between
-        the two tables.
+        They were read when other days were accepted, and a row of theirs changes sides; or their
+        unreadable rows are not as many as were counted: a call was killed between the two tables.
         """
-        outside = self._files.filter(
-            pl.col("table_name") == table,
-            (pl.col("first_day") < first) | (pl.col("last_day") > last),
-        )
         day = parse_day(pl.col("content").str.json_path_match("$.date"))
-        inside = self._unreadable.filter(pl.col("table_name") == table).filter(
-            day.is_between(first, last)
-        )
-        held = self._unreadable.filter(pl.col("table_name") == table).group_by("file").len("held")
-        ours = self._files.filter(pl.col("table_name") == table).join(held, "file", "left")
-        counted = pl.col("unreadable_rows") == pl.col("held").fill_null(0)
-        refused = ours.filter(pl.col("status") == "refused")
-        return {*outside["file"], *inside["file"], *ours.filter(~counted)["file"]} - {
-            *refused["file"]
-        }
+        unreadable = (
+            self._unreadable.filter(pl.col("table_name") == table)
+            .with_columns(enters=day.is_between(first, last))
+            .group_by("file").agg(held=pl.len(), enters=pl.col("enters").any())
+        )  # fmt: skip
+        files = self._files.filter(pl.col("table_name") == table, pl.col("status") != "refused")
+        leaves = (pl.col("first_day") < first) | (pl.col("last_day") > last)
+        miscounted = pl.col("unreadable_rows") != pl.col("held").fill_null(0)
+        again = leaves | pl.col("enters") | miscounted
+        return {*files.join(unreadable, "file", "left").filter(again)["file"]}
 
     def record(self, table: str, entries: list[dict[str, Any]], unreadable: pl.DataFrame) -> None:
         """Replace what is known of some files; `save` writes it."""

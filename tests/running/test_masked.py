@@ -9,10 +9,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -22,9 +22,10 @@ from forecast_platform.defs.instance import configuration
 from forecast_platform.settings import Settings
 from tests import command_line as shop
 from tests import database
-from tests.running.conftest import free_port
+from tests.running.conftest import free_port, until
 
 PASSWORD = "sesame-of-the-records"
+EVENTS = "\\c platform\n\\t\nselect dagster_event_type || event from dagster.event_logs"
 TELLING = """
 import os
 import dagster as dg
@@ -92,6 +93,15 @@ def test_a_database_that_refuses_is_told_without_its_password(
     assert PASSWORD not in done.stderr + done.stdout
 
 
+def told_both(daemon: subprocess.Popen[bytes], log: Path, server: Any) -> bool:
+    """Whether the run's failure is among the events and the sensor's in the log."""
+    assert daemon.poll() is None, log.read_text()
+    has_events = "event_logs" in server.psql("\\c platform\n\\dt dagster.*")
+    return (
+        has_events and "PIPELINE_FAILURE" in server.psql(EVENTS) and "ValueError" in log.read_text()
+    )
+
+
 @pytest.fixture
 def told(tmp_path: Path) -> Iterator[tuple[str, str]]:
     """What the daemon logged while code told the address, and the events it left."""
@@ -111,13 +121,8 @@ def told(tmp_path: Path) -> Iterator[tuple[str, str]]:
                 env=around, stdout=lines, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         try:
-            events = ""
-            ask = "\\c platform\n\\t\nselect dagster_event_type || event from dagster.event_logs"
-            while "PIPELINE_FAILURE" not in events or "ValueError" not in log.read_text():
-                assert daemon.poll() is None, log.read_text()
-                time.sleep(0.5)
-                if "event_logs" in server.psql("\\c platform\n\\dt dagster.*"):
-                    events = server.psql(ask)
+            until(lambda: told_both(daemon, log, server), "the errors", state=log.read_text)
+            events = server.psql(EVENTS)
         finally:
             daemon.terminate()
             daemon.wait()
