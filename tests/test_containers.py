@@ -167,10 +167,15 @@ def test_what_the_image_copies_is_let_through_to_the_build() -> None:
     assert [path for path in let_through if not (ROOT / path).exists()] == []
 
 
-def test_objects_of_the_cluster_fit_each_other() -> None:
+@pytest.mark.parametrize(
+    ("name", "number"), [("mlflow", Addresses().mlflow_port), ("watch", Addresses().watch_port)]
+)
+def test_objects_of_the_cluster_fit_each_other(name: str, number: int) -> None:
     objects = {(each["kind"], each["metadata"]["name"]): each for each in manifests()}
-    pod = objects["Deployment", "mlflow"]["spec"]["template"]["spec"]
+    template = objects["Deployment", name]["spec"]["template"]
+    pod = template["spec"]
     (container,) = pod["containers"]
+    assert container["command"] == OWN[name]["command"]
     (settings,) = [each["configMapRef"]["name"] for each in container["envFrom"]]
     assert CODE["envConfigMaps"] == LAUNCHER["envConfigMaps"] == [{"name": settings}]
     assert ("ConfigMap", settings) in objects
@@ -178,11 +183,10 @@ def test_objects_of_the_cluster_fit_each_other() -> None:
     assert container["volumeMounts"] == CODE["volumeMounts"] == LAUNCHER["volumeMounts"]
     claims = [v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if "secret" not in v]
     assert [("PersistentVolumeClaim", claim) in objects for claim in claims] == [True]
-    service = objects["Service", "mlflow"]["spec"]
-    labels = objects["Deployment", "mlflow"]["spec"]["template"]["metadata"]["labels"]
-    assert service["selector"].items() <= labels.items()
+    service = objects["Service", name]["spec"]
+    assert service["selector"] == template["metadata"]["labels"]
     (port,) = container["ports"]
-    assert port["containerPort"] == Addresses().mlflow_port
+    assert port["containerPort"] == service["ports"][0]["port"] == number
     assert service["ports"][0]["targetPort"] == port["name"]
 
 
@@ -242,9 +246,13 @@ def test_kubectl_puts_the_objects_together(folder: str) -> None:
     for (kind, _), each in objects.items():
         checker.validate(each, KUBERNETES_VERSION, strict=True)
         assert kind == "Namespace" or each["metadata"]["namespace"] == "forecast-platform"
-    pod = objects["Deployment", "mlflow"]["spec"]["template"]["spec"]
     image = CODE["image"]
-    assert pod["containers"][0]["image"] == f"{image['repository']}:{image['tag']}"
+    for name in ("mlflow", "watch"):
+        pod = objects["Deployment", name]["spec"]["template"]["spec"]
+        assert pod["containers"][0]["image"] == f"{image['repository']}:{image['tag']}"
+        (home,) = [volume for volume in pod["volumes"] if volume["name"] == "home"]
+        kept = "emptyDir" if folder == "kubernetes-storage" else "persistentVolumeClaim"
+        assert {*home} == {"name", kept}
 
 
 def test_trainings_alone_go_to_the_gpu_nodes() -> None:
