@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import law_home
 import law_runs
 import law_shop
 import pytest
@@ -38,5 +39,5 @@ def template(do: Do, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def home(do: Do, template: Path, tmp_path: Path) -> Path:
     """A copy of the template."""
-    folder: Path = do(law_runs.copy, template, tmp_path / "home")
+    folder: Path = do(law_home.copy, template, tmp_path / "home")
     return folder

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import law_home
 import law_runs
 
 law_runs.start()
@@ -64,7 +65,7 @@ DONE, BROKEN, REFUSED = 0, 1, 3
 Content = tuple[str, Any, int]
 """Table, day, fingerprint of its rows."""
 
-READ = ("raw_sales", "validated_sales", "clean_demand", "features", *law_runs.RECORDS)
+READ = ("raw_sales", "validated_sales", "clean_demand", "features", *law_home.RECORDS)
 _GRAPH = defs.resolve_asset_graph()
 
 
@@ -134,7 +135,7 @@ def rebuild(folder: Path, source: Path) -> None:
         hand = _hand(folder)
         hand.land()
         hand.follow(until="features")
-        theirs = law_runs.lake_home(source)
+        theirs = law_home.at(source)
         state = theirs.state()
         closed = [day for day in state.days("forecasts") if day != state.span()[1]]  # type: ignore[index]
         for name in (*reversed(law_runs.ISSUED), "replenishment_plan"):
@@ -265,26 +266,26 @@ def judge(lived: Path, made: Path, files: dict[str, int], said: Any) -> None:
     settings.cache_clear()
     home = Home(settings())
     newest = (home.state().span() or (None, None))[1]
-    landed = {name: rows for name, rows in law_runs.landed_rows(lived).items() if name in files}
+    landed = {name: rows for name, rows in law_home.landed_rows(lived).items() if name in files}
     wrong = [
-        *law_runs.unaccounted(home),
+        *law_home.unaccounted(home),
         *([f"landed {landed}, sent {files}"] if landed != files else []),
         *([f"stale: {stale}"] if (stale := home.stale()) else []),
-        *law_runs.differences(lived, made, law_runs.DATA),
-        *law_runs.differences(lived, made, law_runs.RECORDS, days=(newest, newest)),
+        *law_home.differences(lived, made, law_home.DATA),
+        *law_home.differences(lived, made, law_home.RECORDS, days=(newest, newest)),
     ]
     said.send((wrong, _published(home)))
 
 
 def settled(folder: Path, files: dict[str, int], said: Any) -> None:
     """Send whether all files have landed and nothing is stale."""
-    landed = law_runs.landed_rows(folder)
-    said.send(landed == files and not law_runs.stale(folder))
+    landed = law_home.landed_rows(folder)
+    said.send(landed == files and not law_home.stale(folder))
 
 
 def published(folder: Path, seen: Any) -> None:
     """Send the contents that were ever published in a home."""
-    seen.send(_published(law_runs.lake_home(folder)))
+    seen.send(_published(law_home.at(folder)))
 
 
 def _published(home: Home) -> set[Content]:

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
+import law_home
 import law_shop as shop
 import polars as pl
 import pytest
 
-from forecast_platform.contracts import LANDED, tables
+from forecast_platform.contracts import tables
 from forecast_platform.errors import LakeError, PlatformError
 from forecast_platform.graph import ISSUED, TRAINED
-from forecast_platform.home import Home
 from forecast_platform.incremental import reach
 from forecast_platform.lake import delta
 from forecast_platform.lake.days import ONE_DAY
@@ -36,14 +36,6 @@ Submit = Callable[..., "Future[Any]"]
 """Starts a function in another process."""
 Do = Callable[..., Any]
 """Has a function done in another process."""
-
-RECORDS = (*ISSUED, "replenishment_plan")
-DATA = (
-    "landing_files", "unreadable_rows",
-    *(f"{stage}_{table.name}" for table in LANDED for stage in ("raw", "validated", "rejected")),
-    "clean_demand", "features", "lead_times", "accuracy", "plan_outcome", "user_behaviour",
-    "signal_features", "input_drift", "accuracy_drift",
-)  # fmt: skip
 
 ENVIRONMENT = {
     "FORECAST_PLATFORM_MODELS": '["seasonal_naive"]',
@@ -80,13 +72,6 @@ def operating(folder: Path) -> Iterator[Operator]:
 
     with operator(settings()) as opened:
         yield opened
-
-
-def lake_home(folder: Path) -> Home:
-    """A home folder to read from."""
-    os.environ["FORECAST_PLATFORM_HOME"] = str(folder)
-    settings.cache_clear()
-    return Home(settings())
 
 
 class Step(NamedTuple):
@@ -127,10 +112,10 @@ def play(template: Path, folder: Path, steps: Sequence[Step]) -> list[str]:
                 if _FAILURE not in str(error):
                     raise
                 continue
-            lost += unaccounted(op.home)
+            lost += law_home.unaccounted(op.home)
         op.land()
         op.follow()
-        lost += unaccounted(op.home)
+        lost += law_home.unaccounted(op.home)
         stale = op.home.stale()
     assert not stale, stale
     return lost
@@ -147,7 +132,7 @@ def rebuild(folder: Path, files: shop.Files) -> None:
 def adopt(source: Path, folder: Path) -> None:
     """Give a rebuilt home the models and the closed records of another, and follow them."""
     adopt_models(source, folder)
-    theirs = lake_home(source)
+    theirs = law_home.at(source)
     state = theirs.state()
     closed = [day for day in state.days("forecasts") if day != state.span()[1]]  # type: ignore[index]
     issued = {name: theirs.read(name) for name in reversed(ISSUED)}
@@ -160,7 +145,7 @@ def adopt(source: Path, folder: Path) -> None:
 
 def adopt_models(source: Path, folder: Path) -> None:
     """Copy what is made weekly from one home into another: models and the choice of policy."""
-    theirs, ours = lake_home(source), lake_home(folder)
+    theirs, ours = law_home.at(source), law_home.at(folder)
     shutil.copytree(source / "models", folder / "models")
     for name in ("model_scores", *TRAINED):
         rows = theirs.read(name)
@@ -172,96 +157,6 @@ def restate(folder: Path, first: dt.date, last: dt.date) -> None:
     with operating(folder) as op:
         op.issue(first, last, restate=True)
         op.follow()
-
-
-def newest(folder: Path) -> tuple[dt.date, dt.date]:
-    """First issued origin and newest day of a home."""
-    state = lake_home(folder).state()
-    span = state.span()
-    assert span is not None
-    return state.days("forecasts")[0], span[1]
-
-
-def differences(
-    ours: Path,
-    theirs: Path,
-    names: Sequence[str],
-    *,
-    days: tuple[dt.date, dt.date] | None = None,
-    ignore: Sequence[str] = ("revision",),
-) -> list[str]:
-    """Sentences about rows that only one of two homes holds; none if all are equal."""
-    found, homes = [], [lake_home(folder) for folder in (ours, theirs)]
-    for name in names:
-        left, right = (_rows(home, name, days, ignore) for home in homes)
-        only = {"ours": _minus(left, right), "theirs": _minus(right, left)}
-        found += [f"{name}, only {who}: {rows[:3]} ({len(rows)} rows)"
-                  for who, rows in only.items() if rows]  # fmt: skip
-    return found
-
-
-def _rows(
-    home: Home, name: str, days: tuple[dt.date, dt.date] | None, ignore: Sequence[str]
-) -> pl.DataFrame:
-    if tables()[name].day is None:
-        return home.read(name)
-    return home.read(name, *(days or ())).drop(ignore, strict=False)
-
-
-def _minus(left: pl.DataFrame, right: pl.DataFrame) -> list[dict[str, Any]]:
-    """Rows of `left` that `right` holds less often; NaN and null compare equal to themselves."""
-    by = left.columns
-    counted = left.group_by(by).len("n").join(
-        right.group_by(by).len("m"), on=by, how="left", nulls_equal=True
-    )  # fmt: skip
-    missing = counted.filter(pl.col("n") > pl.col("m").fill_null(0)).drop("n", "m")
-    return missing.sort(by).to_dicts()
-
-
-def contents(folder: Path, last: dt.date | None = None) -> dict[tuple[str, dt.date], int]:
-    """Fingerprint of every table and day up to `last`, from the ledger."""
-    current = lake_home(folder).lake.ledger.current()
-    kept = current if last is None else current.filter(pl.col("day") <= last)
-    return {(table, day): content
-            for table, day, content in kept.select("table", "day", "content").rows()}  # fmt: skip
-
-
-def unaccounted(home: Home) -> list[str]:
-    """Files and days whose landed rows are not validated, rejected, duplicates or undated."""
-    found = []
-    undated = home.read("unreadable_rows")
-    for table in LANDED:
-        landed_day = raw_day(table.name)
-        landed = _by_file_and_day(home.read(f"raw_{table.name}"), landed_day)
-        parts = [
-            _by_file_and_day(home.read(f"validated_{table.name}"), table.day),
-            _by_file_and_day(home.read(f"rejected_{table.name}"), landed_day),
-            _by_file_and_day(undated.filter(pl.col("table_name") == table.name), None),
-        ]
-        kept = pl.concat(parts).group_by("file", "day").agg(pl.col("rows").sum())
-        lost, gained = _minus(landed, kept), _minus(kept, landed)
-        if lost or gained:
-            found.append(f"{table.name}: landed {lost}, kept {gained}")
-    return found
-
-
-def raw_day(table: str) -> str | None:
-    """Business-day column of a raw table."""
-    return tables()[f"raw_{table}"].day
-
-
-def _by_file_and_day(frame: pl.DataFrame, column: str | None) -> pl.DataFrame:
-    known = pl.col(column) if column else pl.lit(None, dtype=pl.Date)
-    return frame.group_by("file", known.alias("day")).len("rows")
-
-
-def landed_rows(folder: Path) -> dict[str, int]:
-    """Rows of every landed file in the raw tables."""
-    home = lake_home(folder)
-    return {f"{table.name}/{file}": rows
-            for table in LANDED
-            for file, rows in home.read(f"raw_{table.name}").group_by("file").len().rows()
-            }  # fmt: skip
 
 
 _FAILURE = "the disk is full"
@@ -295,7 +190,7 @@ class Followed(NamedTuple):
 
 def arrive(folder: Path, files: shop.Files) -> Followed:
     """Land files in a home, follow, and tell from the event log what was made."""
-    before = contents(folder)
+    before = law_home.contents(folder)
     shop.put(folder / "landing", files)
     with operating(folder) as op:
         opened = op._instance
@@ -306,7 +201,7 @@ def arrive(folder: Path, files: shop.Files) -> Followed:
             name: [dt.date.fromisoformat(day) for day in days]
             for name, days in _materialised(opened, set(opened.get_run_ids()) - seen).items()
         }
-        after = contents(folder)
+        after = law_home.contents(folder)
         changed: dict[str, list[dt.date]] = {}
         for (table, day), content in sorted(after.items()):
             if before.get((table, day)) != content:
@@ -348,12 +243,12 @@ def rerun(
     Returns:
         Tables and days whose fingerprint changed, and by table how often it was published.
     """
-    before = contents(folder)
+    before = law_home.contents(folder)
     with operating(folder) as op:
         published = op.home.lake.ledger.history().height
         op._run(names, first, last)
         again = op.home.lake.ledger.history()[published:]
-    after = contents(folder)
+    after = law_home.contents(folder)
     moved = [f"{table} {day}" for (table, day), content in after.items()
              if before.get((table, day)) != content]  # fmt: skip
     return moved, dict(again.group_by("table").len().iter_rows())
@@ -409,7 +304,7 @@ def backfill(
         done = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS])
         made = _materialised(opened, set(opened.get_run_ids(done)) - seen)
         launched = {name: [dt.date.fromisoformat(day) for day in days]
-                    for name, days in made.items() if name in RECORDS}  # fmt: skip
+                    for name, days in made.items() if name in law_home.RECORDS}  # fmt: skip
         state = op.home.state()
         issued = {name: state.days(name) for name in ("forecasts", "replenishment_plan")}
     return Backfill(told, launched, issued)
@@ -419,7 +314,7 @@ def publish_again(folder: Path, days: Sequence[dt.date], rows_at_once: int) -> N
     """Publish issued origins anew, so many rows at a time."""
     from forecast_platform.issuing import publish_issued
 
-    home = lake_home(folder)
+    home = law_home.at(folder)
     making = home.begin("forecasts", days)
     publish_issued(home, making, dict.fromkeys(days, 0), rows_at_once=rows_at_once)
 
@@ -444,18 +339,3 @@ def leave_unrecorded(folder: Path, table: str, files: shop.Files) -> list[dict[s
         op.follow()
         assert op.home.stale() == {}
         return op.home.read(table).filter(pl.col("date") > last).to_dicts()
-
-
-def copy(template: Path, folder: Path) -> Path:
-    """A copy of a home."""
-    return Path(shutil.copytree(template, folder))
-
-
-def stale(folder: Path) -> dict[str, list[dt.date]]:
-    """What a home has to make."""
-    return lake_home(folder).stale()
-
-
-def read(folder: Path, name: str) -> pl.DataFrame:
-    """All rows of a table."""
-    return lake_home(folder).read(name)

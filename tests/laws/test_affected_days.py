@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import law_home
 import law_runs
 import law_shop as shop
 import pytest
@@ -110,16 +111,16 @@ def test_any_day_made_twice_has_the_same_fingerprint(
 
 
 def test_a_policy_chosen_twice_is_the_same_policy(do: Do, home: Path) -> None:
-    ((_, cutoff),) = [key for key in do(law_runs.contents, home) if key[0] == "policy_choice"]
+    ((_, cutoff),) = [key for key in do(law_home.contents, home) if key[0] == "policy_choice"]
     moved, published = do(law_runs.rerun, home, ["policy_choice"], cutoff, cutoff)
     assert not moved
     assert published == {"policy_choice": 1}
-    assert not do(law_runs.stale, home)
+    assert not do(law_home.stale, home)
 
 
 def test_a_model_trained_twice_is_the_same_version(do: Do, home: Path) -> None:
-    ((_, cutoff),) = [key for key in do(law_runs.contents, home) if key[0] == "model_versions"]
+    ((_, cutoff),) = [key for key in do(law_home.contents, home) if key[0] == "model_versions"]
     moved, published = do(law_runs.rerun, home, ["model_versions"], cutoff, cutoff)
     assert not moved
     assert published == {"model_versions": 1, "model_scores": 1}
-    assert not do(law_runs.stale, home)
+    assert not do(law_home.stale, home)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import law_home
 import law_runs
 import law_shop as shop
 import pytest
@@ -72,18 +73,18 @@ def check(steps: list[Step], template: Path, folder: Path, submit: Submit, do: D
     rebuilding.result()
     do(law_runs.adopt, lived, made)
 
-    first, last = do(law_runs.newest, lived)
+    first, last = do(law_home.newest, lived)
     newest = (last, last)
-    assert do(law_runs.landed_rows, lived) == shop.rows_in(final)
-    assert do(law_runs.differences, lived, made, law_runs.DATA) == []
-    assert do(law_runs.differences, lived, made, law_runs.RECORDS, days=newest) == []
+    assert do(law_home.landed_rows, lived) == shop.rows_in(final)
+    assert do(law_home.differences, lived, made, law_home.DATA) == []
+    assert do(law_home.differences, lived, made, law_home.RECORDS, days=newest) == []
 
     restating = submit(law_runs.restate, lived, first, last)
     do(law_runs.restate, made, first, last)
     restating.result()
     issued = (first, last)
-    assert do(law_runs.differences, lived, made, law_runs.RECORDS, days=issued) == []
-    assert do(law_runs.differences, lived, made, ("accuracy",)) == []
+    assert do(law_home.differences, lived, made, law_home.RECORDS, days=issued) == []
+    assert do(law_home.differences, lived, made, ("accuracy",)) == []
     shutil.rmtree(folder)
 
 

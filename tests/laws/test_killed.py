@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
+import law_home
 import law_runs
 import law_shop as shop
 from law_runs import Do
@@ -29,7 +30,7 @@ ARRIVED = {
     "sales/new.csv": shop.sales(shop.sales_of(shop.DAYS)),
     "inventory/new.csv": shop.inventory([shop.DAYS]),
 }
-READ = ("raw_sales", "validated_sales", "clean_demand", "features", *law_runs.RECORDS)
+READ = ("raw_sales", "validated_sales", "clean_demand", "features", *law_home.RECORDS)
 _RUN = "from forecast_platform.cli import main; main()"
 _KILLED_AFTER_ROWS = """
 import os, signal
@@ -102,9 +103,9 @@ def reading(lake: Lake, *allowed: Contents) -> Iterator[list[str]]:
 def test_killed_at_every_table_and_run_again_the_home_equals_an_undisturbed_one(
     do: Do, template: Path, home: Path, tmp_path: Path
 ) -> None:
-    calm = do(law_runs.copy, template, tmp_path / "calm")
+    calm = do(law_home.copy, template, tmp_path / "calm")
     do(law_runs.arrive, calm, ARRIVED)
-    before, after = (do(law_runs.contents, folder) for folder in (template, calm))
+    before, after = (do(law_home.contents, folder) for folder in (template, calm))
 
     shop.put(home / "landing", ARRIVED)
     with reading(Lake(home / "lake"), before, after) as strange:
@@ -116,9 +117,9 @@ def test_killed_at_every_table_and_run_again_the_home_equals_an_undisturbed_one(
             killed_after_rows(home, "lead_time_demand"),
             killed_after_rows(home, "replenishment_plan"),
         ]
-        assert do(law_runs.stale, home)
+        assert do(law_home.stale, home)
         do(law_runs.arrive, home, {})
     assert codes == [-signal.SIGKILL] * 6
     assert not strange
-    assert do(law_runs.differences, home, calm, law_runs.DATA + law_runs.RECORDS, ignore=()) == []
-    assert not do(law_runs.stale, home)
+    assert do(law_home.differences, home, calm, law_home.DATA + law_home.RECORDS, ignore=()) == []
+    assert not do(law_home.stale, home)

@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Iterable
 from pathlib import Path
 
+import law_home
 import law_runs
 import law_shop as shop
 import polars as pl
@@ -53,25 +54,25 @@ def signals(numbers: Iterable[int], warmer: float = 0) -> shop.Files:
 def test_without_such_files_nothing_is_made_of_them(do: Do, home: Path) -> None:
     asked = sorted(MADE | {f"validated_{table.name}" for table in SIGNALS})
     assert do(law_runs.rerun, home, asked, shop.LAST, shop.LAST) == ([], {})
-    published = {table for table, _ in do(law_runs.contents, home)}
+    published = {table for table, _ in do(law_home.contents, home)}
     assert not published & (MADE | STAGES)
     assert not {path.name for path in (home / "lake").iterdir()} & (MADE | STAGES)
 
 
 def test_with_them_only_forecasts_and_plans_are_made_again(do: Do, home: Path) -> None:
-    before = do(law_runs.contents, home)
+    before = do(law_home.contents, home)
     followed = do(law_runs.arrive, home, signals(range(20, shop.DAYS)))
     assert followed.made["forecasts"] == [shop.LAST]
     assert not {"clean_demand", "features", "model_versions"} & followed.made.keys()
-    after = do(law_runs.contents, home)
+    after = do(law_home.contents, home)
     new = {table for table, _ in after.keys() - before.keys()}
     assert MADE <= new <= MADE | STAGES
     assert {table for table, day in before if before[table, day] != after[table, day]} <= {
-        *law_runs.RECORDS, "landing_files", "unreadable_rows",
+        *law_home.RECORDS, "landing_files", "unreadable_rows",
     }  # fmt: skip
     assert do(law_runs.marks, home) == []
-    assert do(law_runs.read, home, "rejected_user_events").is_empty()
-    found: pl.DataFrame = do(law_runs.read, home, "signal_features")
+    assert do(law_home.read, home, "rejected_user_events").is_empty()
+    found: pl.DataFrame = do(law_home.read, home, "signal_features")
     last = found.filter(pl.col("date") == shop.LAST)
     assert all(last[name].count() for name in last.columns)
 

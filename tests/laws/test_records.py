@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import law_home
 import law_runs
 import law_shop as shop
 import polars as pl
@@ -24,11 +25,11 @@ def test_late_data_mark_closed_records_and_only_a_restatement_replaces_them(
     do: Do, home: Path
 ) -> None:
     assert do(law_runs.marks, home) == []
-    before = {name: do(law_runs.read, home, name) for name in law_runs.RECORDS}
+    before = {name: do(law_home.read, home, name) for name in law_home.RECORDS}
     late = shop.day(60)
     do(law_runs.arrive, home, {"sales/late.csv": shop.sales([(late, "APPLE", 90)])})
-    after = {name: do(law_runs.read, home, name) for name in law_runs.RECORDS}
-    for name in law_runs.RECORDS:
+    after = {name: do(law_home.read, home, name) for name in law_home.RECORDS}
+    for name in law_home.RECORDS:
         assert_frame_equal(_of(after[name], CLOSED), _of(before[name], CLOSED))
         assert not _of(after[name], shop.LAST).equals(_of(before[name], shop.LAST)), name
     marked = do(law_runs.marks, home)
@@ -41,13 +42,13 @@ def test_late_data_mark_closed_records_and_only_a_restatement_replaces_them(
     assert ("replenishment_plan", CLOSED, "clean_demand", late, "issued on older data") in marked
 
     do(law_runs.issue, home, CLOSED, CLOSED)
-    kept = {name: do(law_runs.read, home, name) for name in law_runs.RECORDS}
-    for name in law_runs.RECORDS:
+    kept = {name: do(law_home.read, home, name) for name in law_home.RECORDS}
+    for name in law_home.RECORDS:
         assert_frame_equal(_of(kept[name], CLOSED), _of(after[name], CLOSED))
 
     do(law_runs.restate, home, CLOSED, CLOSED)
-    for name in law_runs.RECORDS:
-        restated = do(law_runs.read, home, name)
+    for name in law_home.RECORDS:
+        restated = do(law_home.read, home, name)
         assert not _of(restated, CLOSED).equals(_of(before[name], CLOSED)), name
         for origin in (CLOSED - dt.timedelta(days=1), shop.LAST):
             assert_frame_equal(_of(restated, origin), _of(after[name], origin))
@@ -94,13 +95,13 @@ def test_nothing_up_to_a_day_depends_on_what_is_dated_after_it(
     do(law_runs.rebuild, folder, future(n))  # type: ignore[operator]
     do(law_runs.adopt_models, template, folder)
     do(law_runs.issue, folder, origin - dt.timedelta(days=1), origin)
-    names = ("clean_demand", "features", *law_runs.RECORDS)
-    ours, theirs = (do(law_runs.contents, f, origin) for f in (folder, template))
+    names = ("clean_demand", "features", *law_home.RECORDS)
+    ours, theirs = (do(law_home.contents, f, origin) for f in (folder, template))
     compared = {key for key in theirs if key[0] in names}
     assert {key[0] for key in compared} == set(names)
     assert {key: ours[key] for key in compared} == {key: theirs[key] for key in compared}
     days = (shop.FIRST, origin)
-    assert do(law_runs.differences, folder, template, names, days=days, ignore=()) == []
+    assert do(law_home.differences, folder, template, names, days=days, ignore=()) == []
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 1_000_000])
@@ -108,7 +109,7 @@ def test_origins_come_out_the_same_however_many_are_published_at_once(
     do: Do, home: Path, rows_at_once: int
 ) -> None:
     days = [shop.LAST - dt.timedelta(days=n) for n in (2, 1, 0)]
-    before = do(law_runs.contents, home)
+    before = do(law_home.contents, home)
     do(law_runs.publish_again, home, days, rows_at_once)
-    assert do(law_runs.contents, home) == before
-    assert do(law_runs.stale, home) == {}
+    assert do(law_home.contents, home) == before
+    assert do(law_home.stale, home) == {}
