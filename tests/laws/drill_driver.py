@@ -277,6 +277,7 @@ def _watched(one: Shop, tolerant: bool) -> Iterator[None]:
     over = FORK.Event()
     ours, theirs = FORK.Pipe(duplex=False)
     reader = start("watch", one.home, over, theirs)
+    theirs.close()
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 COMMAND = str(Path(sys.executable).parent / "forecast-platform")
+_GRACE_SECONDS = 60
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 600,
@@ -74,6 +77,25 @@ def answers(address: str) -> bool:
         return False
 
 
+@contextmanager
+def process(environment: dict[str, str], *words: object) -> Iterator[None]:
+    """A process of the platform, stopped as a container is: asked, then made to with all of its."""
+    started = subprocess.Popen(
+        [COMMAND, *map(str, words)],
+        env=environment, stdout=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        yield
+        assert started.poll() is None, f"{words} ended by itself"
+    finally:
+        started.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            started.wait(timeout=_GRACE_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
+
+
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     home = tmp_path_factory.mktemp("running")
@@ -90,12 +112,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     subprocess.run(demo, env=environment, check=True, capture_output=True)
     ports = free_port(), free_port(), free_port()
     pages = [f"http://127.0.0.1:{port}" for port in ports]
-    options = zip(("--port", "--mlflow-port", "--watch-port"), map(str, ports), strict=True)
-    command = [COMMAND, "ui", *(word for option in options for word in option)]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
+    names = ("--port", "--mlflow-port", "--watch-port")
+    options = (word for option in zip(names, ports, strict=True) for word in option)
+    with process(environment, "ui", *options):
         until(lambda: answers(f"{pages[0]}/server_info"), "the Dagster page")
         yield Running(home, environment, *pages)
-    finally:
-        process.terminate()
-        process.wait(timeout=60)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg2
@@ -13,7 +12,7 @@ import pytest
 
 from tests import command_line as shop
 from tests.database import postgres
-from tests.running.conftest import COMMAND, Running, answers, free_port, until
+from tests.running.conftest import Running, answers, free_port, process, until
 from tests.running.test_topology import posted
 from tests.storage import store_server
 
@@ -24,22 +23,6 @@ START = """mutation($name: String!) { startSchedule(scheduleSelector: {
 PLAN = "home.read('replenishment_plan').height"
 SALES = "home.read('validated_sales')['units'].sum()"
 DRAWN = "select sum(quantity) from shop.order_lines"
-
-
-@contextmanager
-def process(environment: dict[str, str], *words: object) -> Iterator[None]:
-    """A process of the platform, asked to stop at the end."""
-    words = (COMMAND, *words)
-    running = subprocess.Popen([*map(str, words)], env=environment, stdout=subprocess.DEVNULL)
-    try:
-        yield
-        assert running.poll() is None, f"{words} ended by itself"
-    finally:
-        running.terminate()
-        try:
-            running.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            running.kill()
 
 
 @pytest.fixture

@@ -16,11 +16,10 @@ import yaml
 
 from tests import command_line as shop
 from tests import database
-from tests.running.conftest import COMMAND, Running, answers, free_port, until
+from tests.running.conftest import COMMAND, Running, answers, free_port, process, until
 
 WORKSPACE = Path(__file__).resolve().parents[2] / "docker" / "workspace.yaml"
 RUNS = "{ runsOrError(limit: 200) { ... on Runs { results { runId status } } } }"
-_GRACE_SECONDS = 20
 ISSUED = "home.lake.ledger.history().filter(pl.col('table') == 'replenishment_plan').height"
 PLAN = "home.read('replenishment_plan', *[dt.date.fromisoformat('{day}')] * 2).to_dicts()"
 
@@ -41,23 +40,6 @@ def postgres(folder: Path, secrets: Path) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def server(environment: dict[str, str], only: str, *options: object) -> Iterator[None]:
-    """One process of the platform, stopped as a container is: asked, then made to."""
-    command = [COMMAND, "ui", "--only", only, *map(str, options)]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        yield
-        assert process.poll() is None, f"{only} ended by itself"
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-@contextmanager
 def topology(folder: Path, records: Path) -> Iterator[Running]:
     """Postgres, code location, MLflow, webserver and daemon, from start to stop."""
     code, page, mlflow = (free_port() for _ in range(3))
@@ -72,14 +54,16 @@ def topology(folder: Path, records: Path) -> Iterator[Running]:
         running = Running(
             home, environment, f"http://127.0.0.1:{page}", f"http://127.0.0.1:{mlflow}"
         )
-        stack.enter_context(server(environment, "code", "--code-port", code))
-        stack.enter_context(server(environment, "mlflow", "--mlflow-port", mlflow))
+
+        def start(only: str, *options: object) -> None:
+            stack.enter_context(process(environment, "ui", "--only", only, *options))
+
+        start("code", "--code-port", code)
+        start("mlflow", "--mlflow-port", mlflow)
         until(lambda: listens(code), "the code location")
         until(lambda: answers(f"{running.mlflow}/health"), "MLflow")
-        stack.enter_context(
-            server(environment, "webserver", "--port", page, "--workspace", workspace)
-        )
-        stack.enter_context(server(environment, "daemon", "--workspace", workspace))
+        start("webserver", "--port", page, "--workspace", workspace)
+        start("daemon", "--workspace", workspace)
         until(lambda: answers(f"{running.dagster}/server_info"), "the Dagster page")
         yield running
 
