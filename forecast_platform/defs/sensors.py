@@ -1,14 +1,12 @@
 """Sensors: files that land, days that their rows touch, conditions, alerts."""
 
 import datetime as dt
-import hashlib
 import time
 from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from forecast_platform.contracts import LANDED
 from forecast_platform.defs.instance import RANGE_END, RANGE_START
 from forecast_platform.defs.jobs import attributes, daily_graph, land_files, weekly_training
 from forecast_platform.defs.records import record_looks
@@ -30,6 +28,7 @@ _FAILED = (
     f"{_ATTEMPTS} times within the last hour and is tried again then; "
     "to try sooner, mend the cause and run `forecast-platform run`."
 )
+_BROKEN_OFF = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
@@ -44,18 +43,13 @@ _UNFINISHED = [
 def landing_sensor(
     context: dg.SensorEvaluationContext, home: HomeResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Land files when the landing folder is not what it was at the last look."""
-    from forecast_platform.sources.files import list_landed
+    """Land when files, mappings or accepted days are not what they were at the last look."""
+    from forecast_platform.sources.listing import listing
 
-    chosen = home.home.settings
-    listing = hashlib.sha256()
-    for table in LANDED:
-        for file in list_landed(chosen.landing, table.name, time.time(), chosen.settle_seconds):
-            listing.update(f"{table.name}/{file.name} {file.size} {file.mtime}\n".encode())
-    seen = listing.hexdigest()
+    seen = listing(home.home.settings, time.time())
     newest = context.instance.get_runs(dg.RunsFilter(tags={_LISTING: seen}), limit=1)
     # A run that was killed may have landed nothing, and the folder does not change by that.
-    is_done = not newest or newest[0].status != dg.DagsterRunStatus.FAILURE
+    is_done = not newest or newest[0].status not in _BROKEN_OFF
     if seen == context.cursor and is_done:
         return dg.SkipReason("Nothing new in the landing folder.")
     attempt = _next_attempt(context, {_LISTING: seen})

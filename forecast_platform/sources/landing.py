@@ -27,6 +27,7 @@ from forecast_platform.sources.files import (
     list_landed,
     printable,
 )
+from forecast_platform.sources.listing import accepted_days
 from forecast_platform.sources.mapping import MAPPING_FILE, Mapping, load_mapping
 from forecast_platform.sources.pseudonyms import key_of
 from forecast_platform.sources.reader import RawFile, file_salt, raw_rows, read_file
@@ -110,8 +111,7 @@ def land(
     now = time.time() if now is None else now
     limit = settings.landing_batch_files if limit is None else limit
     wanted = LANDED if tables is None else tuple(map(landed_table, tables))
-    today = dt.datetime.fromtimestamp(now, settings.zone).date()
-    span = settings.start_date, settings.end_date or today
+    span = accepted_days(settings, now)
     report = LandingReport(problems=_strangers(settings.landing))
     settings.home.mkdir(parents=True, exist_ok=True)
     # The register is one table for all landed tables: two landings at once would lose entries.
@@ -265,9 +265,10 @@ class _Landing:
             .collect()
         )
         days = {*held["business_day"], *rows["business_day"].unique()}
-        for file, checksum in held.select("file", "checksum").unique().iter_rows():
+        versions = {*held.select("file", "checksum").iter_rows()}
+        for file in files:
             entry = self._known.get(file)
-            if entry and entry["first_day"] and entry["checksum"] != checksum:
+            if entry and entry["first_day"] and (file, entry["checksum"]) not in versions:
                 # Killed between rows and register: the rows of the version that was registered
                 # are gone, of their days only the first and last are still known.
                 days |= {*pl.date_range(entry["first_day"], entry["last_day"], eager=True)}

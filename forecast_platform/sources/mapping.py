@@ -40,9 +40,18 @@ class Mapping(BaseModel):
     @classmethod
     def _known_encoding(cls, value: str | None) -> str | None:
         try:
+            # Some codecs are none of text, such as base64.
+            "".encode(value or "utf-8")
             return codecs.lookup(value).name if value else None
-        except LookupError as error:
+        except (LookupError, ValueError) as error:
             raise ValueError("is not an encoding; try utf-8, cp1252 or utf-16-le") from error
+
+    @field_validator("delimiter")
+    @classmethod
+    def _possible_delimiter(cls, value: str | None) -> str | None:
+        if value is not None and (not value.isascii() or value in '"\r\n\0'):
+            raise ValueError("cannot be read; let the shop write one of , ; | or a tab")
+        return value
 
     @field_validator("date_format")
     @classmethod
@@ -96,7 +105,7 @@ def _read(path: Place) -> dict[str, Any] | None:
             f"{path.parent} cannot be read ({error.strerror}): give the platform's user the right "
             "to read it."
         ) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{path} cannot be read as YAML: {error}.") from error
     if content is None:
         return {}

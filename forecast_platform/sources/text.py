@@ -19,6 +19,7 @@ from forecast_platform.sources.files import LINE_LIMIT
 _DELIMITERS = ",;\t|"
 _JSON = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+csv.field_size_limit(LINE_LIMIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +52,15 @@ def columns_from_csv(
         LandingError: If the bytes are no text in that encoding, or nothing like a header.
     """
     data = _utf8(data, encoding).lstrip(b"\r\n")
-    if b"\n" not in data:
-        data = data.replace(b"\r", b"\n")
-    header = data[: data.find(b"\n")] if b"\n" in data else data
+    if b"\r" in data.partition(b"\n")[0].rstrip(b"\r"):
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    header = data.partition(b"\n")[0]
     if b"\0" in header:
         raise LandingError(
             "the header holds NUL bytes, as UTF-16 without a byte order mark does: "
             "write UTF-8, or set encoding in mapping.yaml"
         )
-    splits = {sign: _split(header.decode(), sign) for sign in (delimiter or _DELIMITERS)}
+    splits = {sign: _split(header.decode(), sign) or [] for sign in (delimiter or _DELIMITERS)}
     sign = max(splits, key=lambda s: (sum(map(known, splits[s])), len(splits[s])))
     names = splits[sign]
     schema = {str(position): pl.String() for position in range(len(names))}
@@ -111,15 +112,17 @@ def _utf8(data: bytes, encoding: str | None) -> bytes:
     return data
 
 
-def _split(line: str, delimiter: str) -> list[str]:
-    return next(csv.reader([line.strip("\r\n")], delimiter=delimiter), [])
+def _split(line: str, delimiter: str) -> list[str] | None:
+    try:
+        return next(csv.reader([line.strip("\r\n")], delimiter=delimiter), [])
+    except csv.Error:
+        return None
 
 
 def _line_by_line(
     text: str, delimiter: str, names: list[str], schema: dict[str, pl.String]
 ) -> Columns:
     """The slow way, for files in which some line does not fit: such a line is kept whole."""
-    csv.field_size_limit(LINE_LIMIT)
     rows: list[list[str | None]] = []
     broken: list[str | None] = []
     for fields, line in _records(text, delimiter):
@@ -163,6 +166,9 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[list[str] | None, str]
 def _record(line: str) -> dict[str, str | None] | None:
     try:
         record = _JSON.decode(line)
+        if "\\u" in line:
+            # Half a surrogate pair is no text.
+            json.dumps(record, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     if not isinstance(record, dict):

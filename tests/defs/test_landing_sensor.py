@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from forecast_platform.defs.sensors import landing_sensor
 from forecast_platform.settings import settings
 
 FAILED, DONE = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
+CANCELED = dg.DagsterRunStatus.CANCELED
 
 
 @pytest.fixture
@@ -60,7 +63,28 @@ def test_a_folder_is_landed_once(landing: Path) -> None:
 
 def test_files_whose_landing_was_killed_are_landed_at_the_next_look(landing: Path) -> None:
     daemon = Daemon()
-    assert [daemon.tick(end) for end in (FAILED, FAILED, DONE, DONE)] == [1, 1, 1, 0]
+    assert [daemon.tick(end) for end in (FAILED, CANCELED, DONE, DONE)] == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("where", ["sales/mapping.yaml", "mapping.yaml"])
+def test_files_are_looked_at_again_once_a_mapping_says_how_to_read_them(
+    landing: Path, where: str
+) -> None:
+    daemon = Daemon()
+    (landing.parent / where).write_text("sales: [")
+    assert [daemon.tick(DONE) for _ in range(2)] == [1, 0]
+    mapping = {"sales": {"decimal": ","}} if where == "mapping.yaml" else {"decimal": ","}
+    (landing.parent / where).write_text(json.dumps(mapping))
+    assert [daemon.tick(DONE) for _ in range(2)] == [1, 0]
+
+
+def test_files_are_looked_at_again_on_the_next_day(
+    landing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon, now = Daemon(), time.time()
+    assert [daemon.tick(DONE) for _ in range(2)] == [1, 0]
+    monkeypatch.setattr(time, "time", lambda: now + 24 * 60 * 60)
+    assert [daemon.tick(DONE) for _ in range(2)] == [1, 0]
 
 
 def test_a_landing_that_fails_three_times_is_tried_again_after_a_while(

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import tracemalloc
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def values(landed: RawFile) -> list[tuple[str, ...]]:
         TWO_ROWS,
         TWO_ROWS.replace("\n", "\r\n"),
         TWO_ROWS.replace("\n", "\r"),
+        TWO_ROWS.replace("\n", "\r") + "\n",
         "\n" + TWO_ROWS + "\n\n,,,\n",
         TWO_ROWS.removesuffix("\n"),
         TWO_ROWS.replace(",", ";"),
@@ -63,9 +65,9 @@ def values(landed: RawFile) -> list[tuple[str, ...]]:
         "units,location_id,item_id,date\n3,S1,A,2024-01-01\n1e3,S1,B,2024-01-02\n",
     ],
     ids=[
-        "plain", "crlf", "cr", "blank-lines", "no-newline-at-end", "semicolon", "tab", "pipe",
-        "spelling-of-header", "byte-order-mark", "utf-16", "utf-16-be", "trailing-delimiters",
-        "reordered",
+        "plain", "crlf", "cr", "cr-crlf", "blank-lines", "no-newline-at-end", "semicolon", "tab",
+        "pipe", "spelling-of-header", "byte-order-mark", "utf-16", "utf-16-be",
+        "trailing-delimiters", "reordered",
     ],
 )  # fmt: skip
 def test_csv_dialects_read_alike(tmp_path: Path, data: bytes | str) -> None:
@@ -128,6 +130,40 @@ def test_files_read_together_are_files_read_one_by_one(tmp_path: Path) -> None:
         ("a.csv", [1, 2]), ("b.csv", [1, 3]), ("c.csv", [1]), ("e.csv", [1, 2, 3]),
         ("g.csv", [1, 2, 3]), ("h.csv", [1, 2]),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+@given(
+    lines=st.lists(
+        st.lists(
+            st.sampled_from(
+                ["date", "item_id", "2024-01-01", "1", ",", ";", '"', "\r", "\\ud83d", "\\", "\0",
+                 "{", "}", "[", ":", '{"date": "\\udc00"}', '{"\\ud83d": 1}', "é", " "]
+            )
+        ).map("".join),
+    ).map("\n".join),
+    headed=st.booleans(),
+    encoding=st.sampled_from(["utf-8", "latin-1", "utf-16"]),
+)  # fmt: skip
+def test_whatever_a_text_file_holds_it_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, name: str, lines: str, headed: bool, encoding: str
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    with suppress(LandingError):
+        raw_of(read(folder, (HEADER * headed + lines).encode(encoding), name))
+
+
+def test_half_a_character_makes_a_json_line_a_broken_one(tmp_path: Path) -> None:
+    whole = '{"date": "2024-01-01", "item_id": "\\u00e9", "location_id": "S1", "units": 1}'
+    half = whole.replace("\\u00e9", "\\ud83d")
+    rows = raw_of(read(tmp_path, f"{whole}\n{half}\n", "sales.jsonl"))
+    assert rows["item_id"].to_list() == ["é", None]
+    assert "ud83d" in rows["extra"][1]
+
+
+def test_a_header_longer_than_a_field_of_csv_may_be_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LandingError, match="are missing"):
+        read(tmp_path, "x" * 200_000 + "\n1\n")
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.jsonl"])
@@ -297,6 +333,9 @@ def test_a_changed_mapping_changes_the_checksum(tmp_path: Path) -> None:
         ("date_format: dd/mm/yyyy", "does not give day, month and year"),
         ("date_format: '%m/%d'", "does not give day, month and year"),
         ("encoding: klingon", "is not an encoding"),
+        ("encoding: base64", "is not an encoding"),
+        ("delimiter: §", "cannot be read"),
+        ("a: 2024-13-45", "cannot be read as YAML"),
         ("decimal: x", r"decimal: Input should be '.' or ','"),
         ("delimiter: ';;'", "at most 1 character"),
         ("colums: {a: b}", "colums: Extra inputs are not permitted"),
