@@ -44,6 +44,23 @@ def once(folder: Path, key: str, make: Callable[[], object]) -> bool:
     return True
 
 
+def pieces(home: Home, cutoff: dt.date) -> Path:
+    """Where judged origins and fitted models wait until the champion of the cutoff is chosen."""
+    return _all(home) / str(cutoff)
+
+
+def forget(home: Home, before: dt.datetime) -> list[str]:
+    """Delete the pieces of trainings that were broken off before a time, and never went on.
+
+    Returns:
+        Their cutoffs.
+    """
+    old = [one for one in sorted(_all(home).glob("*")) if one.stat().st_mtime < before.timestamp()]
+    for folder in old:
+        shutil.rmtree(folder)
+    return [folder.name for folder in old]
+
+
 def training_key(home: Home, cutoff: dt.date) -> str:
     """Fingerprint of the code, the settings and the data of a training up to `cutoff`."""
     ledger = home.lake.ledger.current().filter(
@@ -53,6 +70,10 @@ def training_key(home: Home, cutoff: dt.date) -> str:
     said = home.settings.model_dump_json()  # secrets are stars in it
     made_by = code_digest(), packages_digest(), said, str(cutoff), data
     return sha256("\n".join(made_by).encode()).hexdigest()
+
+
+def _all(home: Home) -> Path:
+    return home.settings.home / "models" / "_judged"
 
 
 def _content(folder: Path) -> str:

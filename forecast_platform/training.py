@@ -43,7 +43,7 @@ from forecast_platform.lake_panel import read_prices, training_panel
 from forecast_platform.models import Forecast, Forecaster, load
 from forecast_platform.panel import Panel
 from forecast_platform.recording import RECORD, SCORES, announce, record
-from forecast_platform.resuming import once, training_key
+from forecast_platform.resuming import once, pieces, training_key
 from forecast_platform.retraining import remember_units
 
 ENSEMBLE = Ensemble.name
@@ -64,11 +64,12 @@ def train_family(home: Home, family: str, cutoff: dt.date) -> dict[str, float]:
         Mean score by metric; empty where the history is too short to judge.
     """
     settings = home.settings
+    # Before anything is read: what is published meanwhile makes another key.
+    key = training_key(home, cutoff)
     panel = training_panel(home, cutoff)
     known = _judged_by(home, panel)
-    kept = {family: _kept(home, cutoff) / family}
+    kept = {family: pieces(home, cutoff) / family}
     fitted = kept[family].with_name(f"{family}.fitted")
-    key = training_key(home, cutoff)
 
     def judge_origins() -> None:
         progress.tell(f"{family}: judging on {len(known)} origins from {min(known)}")
@@ -115,7 +116,7 @@ def train_ensemble(home: Home, cutoff: dt.date) -> dict[str, float]:
     weights, calibration = dict.fromkeys(members, 1.0), None
     judgement = picture = None
     if known:
-        kept = {family: _kept(home, cutoff) / family for family in members}
+        kept = {family: pieces(home, cutoff) / family for family in members}
         judgement, picture = _pictured(ENSEMBLE, kept, known)
         weights, calibration = learned(kept, known, sorted(known))
     told = ", ".join(f"{name} {weight:.0%}" for name, weight in weights.items())
@@ -161,7 +162,7 @@ def crown(home: Home, cutoff: dt.date) -> tuple[pl.DataFrame, pl.DataFrame, byte
     board = None if scores is None else leaderboard_plot(scores)
     second = None if scores is None else next_best(scores, best)
     announce(home, records, reasons, best, second, board)
-    shutil.rmtree(_kept(home, cutoff), ignore_errors=True)
+    shutil.rmtree(pieces(home, cutoff), ignore_errors=True)
     remember_units(home, cutoff)
     versions = pl.DataFrame(rows, schema=polars_schema(tables()["model_versions"]), orient="row")
     if scores is None:
@@ -213,11 +214,6 @@ def backtest_home(
 def model_name(family: str, cutoff: dt.date) -> str:
     """Where the model of a family and cutoff is kept, under the home folder."""
     return f"models/{family}/{cutoff}"
-
-
-def _kept(home: Home, cutoff: dt.date) -> Path:
-    """Where judged origins and fitted models wait until the champion of the cutoff is chosen."""
-    return home.settings.home / "models" / "_judged" / str(cutoff)
 
 
 def _judged_by(home: Home, panel: Panel) -> Known:

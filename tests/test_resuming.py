@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from forecast_platform.home import Home
-from forecast_platform.resuming import once, training_key
+from forecast_platform.resuming import forget, once, pieces, training_key
 from forecast_platform.settings import Settings
 from tests import command_line as shop
 
@@ -121,3 +122,15 @@ def test_a_piece_that_was_not_finished_or_was_changed_is_made_again(tmp_path: Pa
     os.truncate(folder / "model", 3)
     assert once(folder, "other key", make)
     assert (folder / "model").read_text() == "estimated"
+
+
+def test_what_was_never_finished_is_forgotten_after_a_while(tmp_path: Path) -> None:
+    home, now = Home(Settings(home=tmp_path)), dt.datetime.now(dt.UTC)
+    old, new = (pieces(home, shop.CUTOFF - dt.timedelta(days=days)) for days in (7, 0))
+    assert forget(home, now) == []
+    for folder in (old, new):
+        once(folder / "theta", "key", lambda: None)
+    long_ago = (now - dt.timedelta(days=100)).timestamp()
+    os.utime(old, (long_ago, long_ago))
+    assert forget(home, now - dt.timedelta(days=90)) == [old.name]
+    assert [folder.name for folder in old.parent.iterdir()] == [new.name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import socket
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +15,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from forecast_platform import errors
 from forecast_platform.databases import make_schemas, postgres_address
-from forecast_platform.defs.launcher import PROCESS_TAG, is_orphan
+from forecast_platform.defs.launcher import is_orphan, signs_of_life
 from forecast_platform.defs.migrations import migrate
 from forecast_platform.errors import PlatformError
 from forecast_platform.settings import Settings, settings
@@ -140,33 +140,49 @@ def materialise(
     Raises:
         PlatformError: If the run failed; names the step and the cause.
     """
-    tags = {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"}
-    if first:
-        tags |= {RANGE_START: str(first), RANGE_END: str(last)}
-    result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-        instance=opened,
+    return execute(
+        definitions.resolve_implicit_global_asset_job_def(),
+        opened,
+        tags={RANGE_START: str(first), RANGE_END: str(last)} if first else {},
         asset_selection=[dg.AssetKey(name) for name in assets],
-        tags=tags,
-        run_config={"ops": dict(config or {}), "loggers": loggers()},
-        raise_on_error=False,
+        run_config={"ops": dict(config or {})},
     )
-    require_success(result)
-    return result.run_id
 
 
-def loggers() -> dict[str, Any]:
-    """Loggers of a run in this process: programs that read its lines want them all."""
-    return {} if settings().log_format == "json" else _SILENT
+def execute(
+    job: dg.JobDefinition,
+    opened: dg.DagsterInstance,
+    *,
+    tags: Mapping[str, str] | None = None,
+    asset_selection: Sequence[dg.AssetKey] | None = None,
+    run_config: Mapping[str, Any] | None = None,
+) -> str:
+    """Run a job in this process, which tells the daemon that it is at work.
 
-
-def require_success(result: dg.ExecuteInProcessResult) -> None:
-    """Raise what made a run fail.
+    Returns:
+        The run id.
 
     Raises:
-        PlatformError: If it failed; names the step and the cause.
+        PlatformError: If the run failed; names the step and the cause.
     """
+    run_id = str(uuid.uuid4())
+    with signs_of_life(opened, run_id) as alive:
+        result = job.execute_in_process(
+            instance=opened,
+            run_id=run_id,
+            tags={**(tags or {}), **alive},
+            asset_selection=asset_selection,
+            run_config={**(run_config or {}), "loggers": _loggers()},
+            raise_on_error=False,
+        )
     if not result.success:
         raise PlatformError(_why(result))
+    return run_id
+
+
+def _loggers() -> dict[str, Any]:
+    """Loggers of a run in this process: programs that read its lines want them all."""
+    return {} if settings().log_format == "json" else _SILENT
 
 
 def _why(result: dg.ExecuteInProcessResult) -> str:

@@ -65,13 +65,18 @@ standing_check = dg.define_asset_job(
 
 
 @dg.op
-def purge_runs(context: dg.OpExecutionContext, home: HomeResource) -> None:
-    """Delete runs that ended longer ago than the retention; event logs have none of their own."""
+def purge(context: dg.OpExecutionContext, home: HomeResource) -> None:
+    """Delete what is older than the retention: runs that ended, pieces of trainings broken off."""
+    from forecast_platform.resuming import forget
+
     settings = home.home.settings
-    runs = context.instance.get_run_ids(ended_before(dt.datetime.now(dt.UTC) - settings.retention))
+    before = dt.datetime.now(dt.UTC) - settings.retention
+    runs = context.instance.get_run_ids(ended_before(before))
     for run_id in runs:
         context.instance.delete_run(run_id)
     context.log.info(f"{len(runs)} runs older than {settings.retention_days} days deleted")
+    if cutoffs := forget(home.home, before):
+        context.log.info(f"what was estimated of trainings never finished deleted: {cutoffs}")
 
 
 @dg.op(ins={"after": dg.In(dg.Nothing)})
@@ -91,7 +96,7 @@ def build_docs(context: dg.OpExecutionContext, home: HomeResource) -> None:
 @dg.job(description="Retention of runs, compaction of the lake, Data Docs.")
 def maintenance() -> None:
     """Keep the home folder small."""
-    build_docs(compact_lake(purge_runs()))
+    build_docs(compact_lake(purge()))
 
 
 JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from forecast_platform import progress
-from forecast_platform.defs.instance import instance, loggers, materialise, require_success
+from forecast_platform.defs.instance import execute, instance, materialise
 from forecast_platform.defs.resources import sharing
 from forecast_platform.defs.selection import assets_of
 from forecast_platform.errors import ModelError, PlatformError
@@ -100,10 +100,7 @@ class Operator:
     def maintain(self) -> None:
         """Delete records older than the retention, compact the lake, build the Data Docs."""
         progress.tell("records, tables, Data Docs")
-        made = self._definitions.resolve_job_def(MAINTENANCE).execute_in_process(
-            instance=self._instance, run_config={"loggers": loggers()}, raise_on_error=False
-        )
-        require_success(made)
+        execute(self._definitions.resolve_job_def(MAINTENANCE), self._instance)
 
     def _run(
         self,
