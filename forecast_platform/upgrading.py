@@ -24,7 +24,7 @@ from forecast_platform.errors import HomeVersionError
 from forecast_platform.graph import Kind
 from forecast_platform.home import Home
 from forecast_platform.lake import Lake, conform, delta, polars_schema
-from forecast_platform.lake.tables import UNFINISHED, require_readable
+from forecast_platform.lake.layout import UNFINISHED, require_readable
 from forecast_platform.settings import Settings
 from forecast_platform.sources.files import list_landed
 

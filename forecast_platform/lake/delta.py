@@ -29,6 +29,8 @@ from forecast_platform.storage import Place, StorePath
 
 Span = tuple[dt.date, dt.date]
 """First and last of consecutive days."""
+Confirm = Callable[[], object]
+"""Called before each attempt: raises if what is written was allowed by a lock that is lost."""
 
 _ATTEMPTS = 12
 _thread = threading.local()
@@ -41,6 +43,10 @@ _CONFIGURATION = {
     "delta.deletedFileRetentionDuration": "interval 1 days",
     "delta.checkpointInterval": "20",
 }
+
+
+def _unlocked() -> None:
+    """There is no lock to lose."""
 
 
 def exists(path: Place) -> bool:
@@ -156,22 +162,40 @@ def create(path: Place, frame: pl.DataFrame, partition_by: list[str], descriptio
         )
 
 
-def append(path: Place, frame: pl.DataFrame) -> None:
+def append(path: Place, frame: pl.DataFrame, confirm: Confirm = _unlocked) -> None:
     """Append `frame`, creating the table if needed."""
-    # A table that is opened is not looked for again, which takes as long as the rest.
-    _commit(path, lambda mark: write_deltalake(
-        opened(path) if exists(path) else str(path), frame.to_arrow(), mode="append",
-        configuration=_CONFIGURATION, writer_properties=_properties(frame),
-        storage_options=_options(path), commit_properties=mark,
-    ))  # fmt: skip
+
+    def write(mark: CommitProperties | None) -> None:
+        confirm()
+        # A table that is opened is not looked for again, which takes as long as the rest.
+        write_deltalake(
+            opened(path) if exists(path) else str(path), frame.to_arrow(), mode="append",
+            configuration=_CONFIGURATION, writer_properties=_properties(frame),
+            storage_options=_options(path), commit_properties=mark,
+        )  # fmt: skip
+
+    _commit(path, write)
 
 
-def overwrite(path: Place, frame: pl.DataFrame, predicate: str | None) -> None:
+def overwrite(
+    path: Place, frame: pl.DataFrame, predicate: str | None, confirm: Confirm = _unlocked
+) -> None:
     """Replace the rows that meet `predicate` (all rows if None) by `frame`, in one commit."""
-    _commit(path, lambda mark: _overwrite(opened(path), frame, predicate, mark))
+
+    def write(mark: CommitProperties | None) -> None:
+        confirm()
+        _overwrite(opened(path), frame, predicate, mark)
+
+    _commit(path, write)
 
 
-def replace_days(path: Place, frame: pl.DataFrame, column: str, spans: Sequence[Span]) -> None:
+def replace_days(
+    path: Place,
+    frame: pl.DataFrame,
+    column: str,
+    spans: Sequence[Span],
+    confirm: Confirm = _unlocked,
+) -> None:
     """Replace the rows whose `column` lies in one of the spans by `frame`, in one commit.
 
     Where no file can hold such a row, none is rewritten: rows of a new day are only added.
@@ -181,6 +205,7 @@ def replace_days(path: Place, frame: pl.DataFrame, column: str, spans: Sequence[
     )
 
     def write(mark: CommitProperties | None) -> None:
+        confirm()
         table = opened(path)
         if _may_hold(table, column, spans):
             _overwrite(table, frame, predicate, mark)

@@ -8,10 +8,10 @@ fingerprint, so the day counts as not done and is made again.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 
 import polars as pl
 
@@ -19,15 +19,10 @@ from forecast_platform.contracts import Table
 from forecast_platform.errors import HomeVersionError, LakeError
 from forecast_platform.lake import delta
 from forecast_platform.lake.days import spans
+from forecast_platform.lake.layout import LAYOUT, UPGRADE, check_layout
 from forecast_platform.lake.ledger import WHOLE, Ledger
 from forecast_platform.lake.schema import MONTH, conform, month_of, polars_schema
-from forecast_platform.storage import Lease, Lock, Place, lock, write_whole
-
-LAYOUT = 4
-"""Version of the folder layout; raised when an older home can no longer be read."""
-
-UNFINISHED = "lake.new"
-"""Folder beside the lake in which an upgrade makes the new one."""
+from forecast_platform.storage import Lease, Lock, Place, lock
 
 
 class Lake:
@@ -47,7 +42,7 @@ class Lake:
         self._locks: dict[str, Lock] = {}
         self._compared: set[str] = set()
         self._publication: _Publication | None = None
-        _check_layout(root)
+        check_layout(root)
 
     def path(self, table: Table) -> Place:
         """Folder of the Delta table."""
@@ -130,16 +125,18 @@ class Lake:
                 f"{table.name}: rows of {sorted(strangers)[:3]} are not being replaced."
             )
         self.ensure(table)
-        with self._lock(table):
-            delta.replace_days(self.path(table), _stored(rows, table), table.day, spans(days))
+        with self._lock(table) as confirm:
+            delta.replace_days(
+                self.path(table), _stored(rows, table), table.day, spans(days), confirm
+            )
             self._record(table, _fingerprints(rows, table, days, inputs))
 
     def replace_all(self, table: Table, frame: pl.DataFrame, inputs: int | None = None) -> None:
         """Replace a whole table, in one commit."""
         rows = conform(frame, table)
         self.ensure(table)
-        with self._lock(table):
-            delta.overwrite(self.path(table), _stored(rows, table), None)
+        with self._lock(table) as confirm:
+            delta.overwrite(self.path(table), _stored(rows, table), None, confirm)
             self._record(table, _whole_fingerprint(rows, inputs))
 
     def replace_files(
@@ -159,13 +156,14 @@ class Lake:
         """
         rows = conform(frame, table)
         self.ensure(table)
-        with self._lock(table):
+        with self._lock(table) as confirm:
             others = self._rows_of_other_files(table, files, days)
             if self._holds(table, files):
                 names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
-                delta.overwrite(self.path(table), _stored(rows, table), f"file IN ({names})")
+                which = f"file IN ({names})"
+                delta.overwrite(self.path(table), _stored(rows, table), which, confirm)
             elif not rows.is_empty():
-                delta.append(self.path(table), _stored(rows, table))
+                delta.append(self.path(table), _stored(rows, table), confirm)
             now = pl.concat([others, rows])
             if days is None:
                 self._record(table, _whole_fingerprint(now, None))
@@ -191,7 +189,7 @@ class Lake:
             if others := sorted({column for column, _ in strangers} - {MONTH}):
                 raise HomeVersionError(
                     f"The table {path} was written by another version of the platform: it differs "
-                    f"in {', '.join(others)}. {_UPGRADE}"
+                    f"in {', '.join(others)}. {UPGRADE}"
                 )
             self._compared.add(table.name)
         return True
@@ -216,23 +214,24 @@ class Lake:
             self._publication.entries.append((table.name, entries))
 
     @contextmanager
-    def _lock(self, table: Table) -> Iterator[None]:
+    def _lock(self, table: Table) -> Iterator[Callable[[], None]]:
+        """Hold the table's lock; yields what raises once it is lost."""
         # One object per table: it may be taken again by the thread that holds it.
         if table.name not in self._locks:
             self._locks.setdefault(table.name, lock(self._lock_path(table.name)))
         held = self._locks[table.name]
         if self._publication is not None:
             self._publication.locks.enter_context(held)
-            yield
+            yield partial(self._confirm, table.name)
         else:
             with held:
-                yield
+                yield partial(self._confirm, table.name)
 
     def _lock_path(self, name: str) -> Place:
         return self.root / "_locks" / f"{name}.lock"
 
     def _confirm(self, *names: str) -> None:
-        """What the ledger is about to tell of is still ours: a lease can be lost, a file cannot."""
+        """What is about to be written is still ours: a lease can be lost, a locked file cannot."""
         for name in names:
             if isinstance(held := self._locks[name], Lease):
                 held.confirm()
@@ -249,52 +248,6 @@ class _Publication:
     def tables(self) -> list[str]:
         """Their names."""
         return [name for name, _ in self.entries]
-
-
-_UPGRADE = (
-    "Run `forecast-platform upgrade`: it keeps forecasts and plans as issued, and makes the other "
-    "tables again."
-)
-
-
-def require_readable(root: Place) -> None:
-    """Refuse a lake that a newer version wrote.
-
-    Raises:
-        HomeVersionError: If its layout is newer than this version knows.
-    """
-    marker = root / "_layout"
-    found = marker.read_text().strip() if marker.exists() else "0"
-    if found.isdigit() and int(found) > LAYOUT:
-        raise HomeVersionError(
-            f"{root} has layout {found}, this version reads layout {LAYOUT}: install the version "
-            "that wrote it, or a newer one."
-        )
-
-
-def _check_layout(root: Place) -> None:
-    marker = root / "_layout"
-    try:
-        unfinished = root.parent / UNFINISHED
-        if isinstance(root, Path) and root != unfinished and unfinished.exists():
-            raise HomeVersionError(f"The upgrade of {root} was broken off. {_UPGRADE}")
-        root.mkdir(parents=True, exist_ok=True)
-        # Looked for before the marker: another process writes the marker first, then tables.
-        has_tables = isinstance(root, Path) and any(root.glob("*/_delta_log"))
-        if not marker.exists():
-            if has_tables:
-                raise HomeVersionError(
-                    f"{root} was written before layouts had a version. {_UPGRADE}"
-                )
-            write_whole(marker, f"{LAYOUT}\n".encode())
-        found = marker.read_text().strip()
-    except OSError as error:
-        raise LakeError(f"The lake {root} cannot be used: {error}.") from error
-    if found != str(LAYOUT):
-        require_readable(root)
-        raise HomeVersionError(
-            f"{root} has layout {found}, this version reads layout {LAYOUT}. {_UPGRADE}"
-        )
 
 
 def _stored(rows: pl.DataFrame, table: Table) -> pl.DataFrame:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import pytest
 import store_server
 from lake_tables import STOCK, day, overwrite_unlocked, stock, write_days
 
-from forecast_platform.lake import Lake
+from forecast_platform.errors import StorageError
+from forecast_platform.lake import Lake, delta
 from forecast_platform.lake.tables import _fingerprints
-from forecast_platform.storage import Storage
+from forecast_platform.storage import Storage, locks
 
 
 def units(lake: Lake) -> dict[object, list[float]]:
@@ -80,3 +82,25 @@ def test_maintenance_keeps_every_row(storage: Storage) -> None:
     before = units(lake)
     assert lake.maintain() == ["_ledger", STOCK.name]
     assert units(Lake(storage / "lake")) == before
+
+
+def test_a_writer_that_stood_still_overwrites_nothing_of_who_took_over(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "LEASE_SECONDS", 0.3)
+    sleeper, other = (Lake(storage / "lake") for _ in range(2))
+    sleeper.replace_days(STOCK, stock([day(0)]), [day(0)])
+    real = delta._overwrite
+
+    def stand_still(*about_to: Any) -> None:
+        monkeypatch.setattr(delta, "_overwrite", real)
+        sleeper._locks[STOCK.name]._beating.set()
+        with ThreadPoolExecutor() as pool:
+            pool.submit(other.replace_days, STOCK, stock([day(0)], items=2), [day(0)]).result()
+        real(*about_to)
+
+    monkeypatch.setattr(delta, "_overwrite", stand_still)
+    with pytest.raises(StorageError, match="was lost"):
+        sleeper.replace_days(STOCK, stock([day(0)], items=1), [day(0)])
+    assert len(units(other)[day(0)]) == 2
+    assert not unrecorded(other)
