@@ -63,6 +63,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
             "poll_interval_seconds": _POLL_SECONDS,
             "free_slots_after_run_end_seconds": 60,
         },
+        # Of jobs that say so: what else fails, the sensors try again.
+        "run_retries": {"enabled": True, "max_retries": 0},
         "retention": {
             "schedule": {"purge_after_days": settings.retention_days},
             "sensor": {"purge_after_days": {"skipped": 7, "failure": 30, "success": -1}},

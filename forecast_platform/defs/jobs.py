@@ -4,6 +4,7 @@ import datetime as dt
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.storage.tags import MAX_RETRIES_TAG, RETRY_STRATEGY_TAG
 
 from forecast_platform.contracts import LANDED
 from forecast_platform.defs.assets.models import MODEL_ASSETS
@@ -52,7 +53,8 @@ weekly_training = dg.define_asset_job(
     "weekly_training",
     selection=[*MODEL_ASSETS, "model_scores", *trained(settings())],
     partitions_def=WEEKLY,
-    tags=settings().training_tags,
+    # From its first step: what was estimated is found again, wherever its pieces lie.
+    tags={MAX_RETRIES_TAG: "2", RETRY_STRATEGY_TAG: "ALL_STEPS"} | settings().training_tags,
     description="Trains every family on data up to the cutoff, chooses the champion and the policy "
     "of every item at every location.",
 )
