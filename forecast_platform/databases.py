@@ -5,11 +5,16 @@ Both have a table `runs`, so in Postgres each has a schema of its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from forecast_platform.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+    from sqlalchemy import URL, Connection
+
     from forecast_platform.settings import Settings
 
 Schema = Literal["dagster", "mlflow"]
@@ -22,12 +27,13 @@ def postgres_address(settings: Settings, schema: Schema) -> str | None:
     """SQLAlchemy address of a schema in the Postgres database; None where SQLite is used.
 
     It holds the password: pass it on in memory or environment, never write it down.
+
+    Raises:
+        ConfigurationError: If the setting is no address.
     """
     if settings.database_url is None:
         return None
-    from sqlalchemy import make_url
-
-    address = make_url(settings.database_url.get_secret_value())
+    address = _parsed(settings.database_url)
     said = address.query.get("options", "")
     options = f"{said if isinstance(said, str) else ' '.join(said)} -csearch_path={schema}"
     query = {"options": options.strip(), "connect_timeout": str(_CONNECT_SECONDS)}
@@ -50,21 +56,62 @@ def make_schemas(settings: Settings) -> None:
     Raises:
         ConfigurationError: If the database cannot be reached or refuses.
     """
-    from sqlalchemy import create_engine, text
+    if settings.database_url is None:
+        return
+    from sqlalchemy import text
+
+    with _connected(settings) as connection:
+        # Made one after the other: of two that make a schema at once, one would fail.
+        connection.execute(text("select pg_advisory_lock(hashtext('forecast_platform'))"))
+        known: set[str] = set(connection.scalars(text("select nspname from pg_namespace")))
+        # Only what is missing: a role that may make none works with schemas made for it.
+        for schema in {"dagster", "mlflow"} - known:
+            connection.execute(text(f"create schema {schema}"))
+
+
+def server_version(settings: Settings) -> str:
+    """Version of the Postgres server.
+
+    Raises:
+        ConfigurationError: If it cannot be reached.
+    """
+    from sqlalchemy import text
+
+    with _connected(settings) as connection:
+        return str(connection.execute(text("show server_version")).scalar_one())
+
+
+def records_bytes(settings: Settings) -> int:
+    """Bytes that Dagster's records take on disk.
+
+    Raises:
+        ConfigurationError: If the database cannot be reached or refuses.
+    """
+    if settings.database_url is None:
+        files = (path.stat().st_size for path in settings.dagster_home.glob("**/*.db*"))
+        return sum(files)
+    from sqlalchemy import text
+
+    size = text(
+        "select coalesce(sum(pg_total_relation_size(oid)), 0) from pg_class "
+        "where relkind = 'r' and relnamespace = 'dagster'::regnamespace"
+    )
+    with _connected(settings) as connection:
+        return int(connection.execute(size).scalar_one())
+
+
+@contextmanager
+def _connected(settings: Settings) -> Iterator[Connection]:
+    """A connection to the Postgres database; what it refuses is said as one sentence."""
+    from sqlalchemy import create_engine
     from sqlalchemy.exc import SQLAlchemyError
 
-    address = postgres_address(settings, "dagster")
-    if address is None:
-        return
-    engine = create_engine(address, isolation_level="AUTOCOMMIT")
+    engine = create_engine(
+        postgres_address(settings, "dagster") or "", isolation_level="AUTOCOMMIT"
+    )
     try:
         with engine.connect() as connection:
-            # Made one after the other: of two that make a schema at once, one would fail.
-            connection.execute(text("select pg_advisory_lock(hashtext('forecast_platform'))"))
-            known: set[str] = set(connection.scalars(text("select nspname from pg_namespace")))
-            # Only what is missing: a role that may make none works with schemas made for it.
-            for schema in {"dagster", "mlflow"} - known:
-                connection.execute(text(f"create schema {schema}"))
+            yield connection
     except SQLAlchemyError as error:
         raise ConfigurationError(
             f"The database {masked_address(settings)} cannot be used: "
@@ -74,51 +121,26 @@ def make_schemas(settings: Settings) -> None:
         engine.dispose()
 
 
-def server_version(settings: Settings) -> str:
-    """Version of the Postgres server.
-
-    Raises:
-        ConfigurationError: If it cannot be reached.
-    """
-    make_schemas(settings)
-    from sqlalchemy import create_engine, text
-
-    engine = create_engine(postgres_address(settings, "dagster") or "")
-    try:
-        with engine.connect() as connection:
-            return str(connection.execute(text("show server_version")).scalar_one())
-    finally:
-        engine.dispose()
-
-
-def records_bytes(settings: Settings) -> int:
-    """Bytes that Dagster's records take on disk."""
-    address = postgres_address(settings, "dagster")
-    if address is None:
-        files = (path.stat().st_size for path in settings.dagster_home.glob("**/*.db*"))
-        return sum(files)
-    from sqlalchemy import create_engine, text
-
-    size = text(
-        "select coalesce(sum(pg_total_relation_size(oid)), 0) from pg_class "
-        "where relkind = 'r' and relnamespace = 'dagster'::regnamespace"
-    )
-    engine = create_engine(address)
-    try:
-        with engine.connect() as connection:
-            return int(connection.execute(size).scalar_one())
-    finally:
-        engine.dispose()
-
-
 def masked_address(settings: Settings) -> str:
     """The address of the database without password and options, which can hold one too."""
     if settings.database_url is None:
         return "sqlite"
-    from sqlalchemy import make_url
-
-    address = make_url(settings.database_url.get_secret_value())
+    address = _parsed(settings.database_url)
     return address.set(query={}).render_as_string(hide_password=True)
+
+
+def _parsed(address: SecretStr) -> URL:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(address.get_secret_value())
+    except (ArgumentError, ValueError):
+        # Not told: it may hold a part of the password.
+        raise ConfigurationError(
+            "The setting database_url is no address: write postgresql://user:password@host/name, "
+            "signs such as @ / : of the password as %40 %2F %3A."
+        ) from None
 
 
 def _reason(error: Exception) -> str:
