@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pydantic import SecretStr
 
@@ -24,8 +24,8 @@ _PARTITION = "dagster/partition"
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 _MASK = "***"
 _SHORTEST = 4
-_NAMES_A_SECRET = re.compile("key|secret|token|password|sas", re.IGNORECASE)
 """Shorter secrets are none, and would mask words."""
+_NAMES_A_SECRET = re.compile("key|secret|token|password|sas", re.IGNORECASE)
 
 
 def configure(settings: Settings) -> None:
@@ -152,12 +152,21 @@ def secrets(settings: Settings) -> Iterator[str]:
     found = [secret.get_secret_value() for value in values for secret in _held(value)]
     for value in [*found, *_secrets_of_sources(settings)]:
         yield value
-        parts = urlsplit(value)
-        if parts.password:
-            yield from (parts.password, unquote(parts.password))
-        if parts.scheme.startswith("http") and len(parts.path) > _SHORTEST:
-            # Who knows the path of a webhook can post to it.
-            yield parts.path
+        yield from _parts(value)
+
+
+def _parts(address: str) -> Iterator[str]:
+    """What of an address is secret by itself; of one that nobody can read too."""
+    scheme, _, rest = address.partition("://")
+    # An unquoted @ may belong to the password or end it: libraries differ.
+    pieces = rest.partition(":")[2].split("@")
+    for count in range(1, len(pieces)):
+        password = "@".join(pieces[:count])
+        yield from (password, unquote(password))
+    path = re.split("[?#]", rest)[0].partition("/")[2]
+    if scheme.startswith("http") and len(path) >= _SHORTEST:
+        # Who knows the path of a webhook can post to it.
+        yield f"/{path}"
 
 
 def _held(value: object) -> Iterable[SecretStr]:

@@ -79,6 +79,26 @@ def test_secrets_of_settings_and_sources_are_known(
     assert record.getMessage() == "*** *** *** *** *** *** till.example"
 
 
+@pytest.mark.parametrize(
+    ("address", "password"),
+    [
+        ("postgresql://shop:s[same@db.example/records", "s[same"),
+        ("postgresql://shop:s%40[me@db.example/records", "s@[me"),
+        ("postgresql://shop:s/same@db.example/records", "s/same"),
+        ("postgresql://shop:ses@me@db.example/records", "ses@me"),
+        ("smtps://robot@shop.example:sesame@mail.example", "sesame"),
+        ("https://hooks[.example/services/t0ken?x=1", "/services/t0ken"),
+    ],
+)
+def test_an_address_that_is_none_is_masked_with_its_password(
+    tmp_path: Path, address: str, password: str
+) -> None:
+    chosen = Settings(home=tmp_path)
+    known = chosen.model_copy(update={"database_url": SecretStr(address)})
+    mask = MaskFilter(secrets(known))
+    assert mask.masked(f"{address} {password} db.example") == "*** *** db.example"
+
+
 def test_a_traceback_is_part_of_the_object_and_masked() -> None:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
