@@ -125,8 +125,11 @@ class Book:
             try:
                 send(message(alerts))
                 self.untold[name] = []
-            except ChannelError as error:
-                failures.append(f"{len(alerts)} alerts wait to be sent by {name}: {error}")
+            except Exception as error:
+                # Whatever breaks one channel, the others are told. Of errors that are not ours
+                # only the class, since their text may hold an address with its password.
+                why = error if isinstance(error, ChannelError) else type(error).__name__
+                failures.append(f"{len(alerts)} alerts wait to be sent by {name}: {why}")
         return failures
 
 

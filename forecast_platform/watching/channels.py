@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from email.message import EmailMessage
+from http.client import HTTPException, InvalidURL
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -51,7 +52,7 @@ def post(address: str, message: Mapping[str, Any]) -> None:
         urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS).close()
     except urllib.error.HTTPError as error:
         raise ChannelError(f"{_host(address)} answers {error.code}; mend webhook_url.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise ChannelError(f"{_host(address)} does not answer ({_kind(error)}).") from None
 
 
@@ -67,16 +68,19 @@ def mail(server: str, to: str, message: Mapping[str, Any]) -> None:
     Raises:
         ChannelError: If the server does not take it.
     """
-    parts = urlsplit(server)
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    letter = EmailMessage()
-    letter["Subject"] = message["subject"]
-    letter["To"] = to
-    named = parse_qs(parts.query).get("from", [user if "@" in user else to.split(",")[0]])
-    letter["From"] = named[0].strip()
-    letter.set_content(message["text"])
-    where, port = parts.hostname or "localhost", parts.port or _PORTS[parts.scheme]
     try:
+        parts = urlsplit(server)
+        where, port = parts.hostname or "localhost", parts.port or _PORTS[parts.scheme]
+    except ValueError:
+        raise ChannelError("smtp_url is no address; mend it.") from None
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    try:
+        letter = EmailMessage()
+        letter["Subject"] = message["subject"]
+        letter["To"] = to
+        named = parse_qs(parts.query).get("from", [user if "@" in user else to.split(",")[0]])
+        letter["From"] = named[0].strip()
+        letter.set_content(message["text"])
         with _session(parts.scheme, where, port) as session:
             if user:
                 session.login(user, password)
@@ -105,6 +109,8 @@ def _kind(error: Exception) -> str:
         return "it refuses user or password; mend smtp_url"
     if isinstance(error, smtplib.SMTPResponseException):
         return f"it answers {error.smtp_code}"
+    if isinstance(error, InvalidURL):
+        return "it is no address; mend webhook_url"
     inner = getattr(error, "reason", None)
     cause = inner if isinstance(inner, Exception) else error
     told = getattr(cause, "verify_message", None) or getattr(cause, "strerror", None)
@@ -112,5 +118,7 @@ def _kind(error: Exception) -> str:
 
 
 def _host(address: str) -> str:
-    parts = urlsplit(address)
-    return parts.hostname or "webhook_url"
+    try:
+        return urlsplit(address).hostname or "webhook_url"
+    except ValueError:
+        return "webhook_url"

@@ -89,6 +89,23 @@ def test_a_channel_that_fails_is_told_later_and_the_other_is_not_told_twice() ->
     assert mail.told() == [(["disk"], []), (["sales/a.csv"], []), ([], ["disk"])]
 
 
+def test_a_channel_that_breaks_silences_neither_the_other_nor_itself() -> None:
+    class Broken(Sent):
+        def __call__(self, sent: Mapping[str, Any]) -> None:
+            if not self.works:
+                raise LookupError("https://hooks.example/s3cret")
+            super().__call__(sent)
+
+    hook, mail = Broken(), Sent()
+    sensor = Sensor(webhook=hook, mail=mail)
+    hook.works = False
+    assert sensor.tick(FULL) == ["1 alerts wait to be sent by webhook: LookupError"]
+    assert mail.told() == [(["disk"], [])]
+    hook.works = True
+    assert sensor.tick(FULL) == []
+    assert hook.told() == [(["disk"], [])]
+
+
 def test_what_is_made_soon_is_not_told() -> None:
     hook = Sent()
     sensor = Sensor(webhook=hook)

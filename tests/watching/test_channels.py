@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +34,47 @@ def test_a_webhook_that_refuses_is_said_without_its_token() -> None:
         post(hook.address, MESSAGE)
     assert "s3cret" not in f"{refused.value} {gone.value}"
     assert gone.value.__suppress_context__
+
+
+@contextmanager
+def speaks_no_http() -> Iterator[int]:
+    """A server that answers with a line of its own; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"220 mail.example ready\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join()
+
+
+def test_a_webhook_that_speaks_no_http_is_said() -> None:
+    with (
+        speaks_no_http() as port,
+        pytest.raises(ChannelError, match=r"127\.0\.0\.1 does not answer \(BadStatusLine\)"),
+    ):
+        post(f"http://127.0.0.1:{port}/s3cret", MESSAGE)
+
+
+@pytest.mark.parametrize("address", ["http://host:80a/s3cret", "http://[host/s3cret"])
+def test_a_webhook_whose_address_is_none_is_said_without_its_token(address: str) -> None:
+    with pytest.raises(ChannelError, match="webhook_url") as refused:
+        post(address, MESSAGE)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "server", ["smtp://shop:s3cret@host:25x", "smtp://shop:s3[cret@host", "smtp://shop:s3/cret@h"]
+)
+def test_a_mail_server_whose_address_is_none_is_said_without_its_password(server: str) -> None:
+    with pytest.raises(ChannelError, match="smtp_url is no address") as refused:
+        mail(server, "a@b.example", MESSAGE)
+    assert "s3" not in str(refused.value)
 
 
 def test_a_letter_reaches_every_receiver() -> None:
