@@ -74,12 +74,22 @@ def look(at: Mapping[str, Look]) -> list[Finding]:
     for group, look_at in at.items():
         try:
             found += [replace(finding, group=group) for finding in look_at()]
-        except refusals as error:
-            told = str(getattr(error, "orig", None) or error)
+        except Exception as error:
+            # Libraries wrap what they met; anything else is a fault of ours.
+            met = next((cause for cause in _causes(error) if isinstance(cause, refusals)), None)
+            if met is None:
+                raise
+            told = str(getattr(met, "orig", None) or met)
             found.append(
                 Finding(group, False, told, "forecast-platform doctor", group=group, unseen=True)
             )
     return found
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def home_looks(home: Home) -> dict[str, Look]:

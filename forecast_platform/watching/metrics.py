@@ -80,8 +80,10 @@ def _problems(seen: Sight) -> Iterator[GaugeMetricFamily]:
     yield _gauge("alerts", "Open alerts that people were told of.",
                  [((), len(seen.activity.alerts))])  # fmt: skip
     yield _gauge("look_seconds", "Time it took to look at all this.", [((), seen.seconds)])
-    yield _gauge("records_bytes", "Size of Dagster's records.", [((), seen.messages_bytes)])
-    yield _gauge("disk_free_bytes", "Free at the home folder.", [((), seen.free_bytes)])
+    sizes = (("records_bytes", "Size of Dagster's records.", seen.messages_bytes),
+             ("disk_free_bytes", "Free at the home folder.", seen.free_bytes))  # fmt: skip
+    for name, told, size in sizes:
+        yield _gauge(name, told, [] if size is None else [((), size)])
 
 
 def _accuracy(seen: Sight) -> Iterator[GaugeMetricFamily]:

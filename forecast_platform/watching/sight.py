@@ -6,6 +6,7 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from shutil import disk_usage
 from typing import TYPE_CHECKING, Any, Protocol
@@ -98,8 +99,8 @@ class Sight:
         accuracy: Per model and horizon of the newest days judged: columns model, horizon, days,
             wape, inside_50, inside_80, inside_90.
         activity: Dagster's records.
-        messages_bytes: Size of those records.
-        free_bytes: Free space at the home folder.
+        messages_bytes: Size of those records; None if they cannot be reached.
+        free_bytes: Free space at the home folder; None if it cannot be reached.
     """
 
     taken: dt.datetime
@@ -110,8 +111,8 @@ class Sight:
     stale: Mapping[str, int] = field(default_factory=dict)
     accuracy: pl.DataFrame = field(default_factory=pl.DataFrame)
     activity: Activity = field(default_factory=Activity)
-    messages_bytes: int = 0
-    free_bytes: int = 0
+    messages_bytes: int | None = None
+    free_bytes: int | None = None
 
     @property
     def wrong(self) -> list[Finding]:
@@ -156,12 +157,15 @@ class Watch:
 
         def activity() -> Sequence[Finding]:
             seen = self._records.activity()
-            told.update(activity=seen, messages_bytes=records_bytes(self.home.settings),
-                        free_bytes=disk_usage(self.home.settings.home).free)  # fmt: skip
+            told.update(activity=seen, messages_bytes=records_bytes(self.home.settings))
             return [_daemon(seen, taken)]
 
-        looks = {**home_looks(self.home), **self._records.looks()}
-        findings = look({**looks, "tables": lake, "daemon": activity})
+        findings = look({**home_looks(self.home), "tables": lake})
+        # Dagster asks a database that is gone again and again, for longer than anybody waits.
+        if not any(finding.group == "databases" and finding.unseen for finding in findings):
+            findings += look({**self._records.looks(), "daemon": activity})
+        with suppress(OSError):
+            told["free_bytes"] = disk_usage(self.home.settings.home).free
         return Sight(taken, time.perf_counter() - began, findings, **told)
 
     def _accuracy(self, state: State) -> pl.DataFrame:
