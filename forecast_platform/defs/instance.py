@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import dagster as dg
@@ -14,12 +14,13 @@ import yaml
 from dagster_shared.error import SerializableErrorInfo
 
 from forecast_platform import errors
+from forecast_platform.contracts import LANDED
 from forecast_platform.databases import make_schemas, postgres_address
 from forecast_platform.defs.launcher import is_orphan, signs_of_life
 from forecast_platform.defs.migrations import migrate
 from forecast_platform.errors import PlatformError
 from forecast_platform.settings import Settings, settings
-from forecast_platform.storage import storage_failure
+from forecast_platform.storage import storage_failure, write_whole
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
@@ -81,10 +82,11 @@ def prepare(settings: Settings) -> None:
     folder = settings.dagster_home
     folder.mkdir(parents=True, exist_ok=True)
     settings.landing.mkdir(parents=True, exist_ok=True)
-    # Renamed into place: other processes of the home read it meanwhile.
-    written = folder / f"dagster.{os.getpid()}.part"
-    written.write_text(yaml.safe_dump(configuration(settings)))
-    written.replace(folder / "dagster.yaml")
+    # For people to put files into; a landing folder that may only be read is served without.
+    with suppress(OSError):
+        for table in LANDED:
+            (settings.landing / table.name).mkdir(exist_ok=True)
+    write_whole(folder / "dagster.yaml", yaml.safe_dump(configuration(settings)).encode())
     os.environ["DAGSTER_HOME"] = str(folder)
     if address := postgres_address(settings, "dagster"):
         make_schemas(settings)

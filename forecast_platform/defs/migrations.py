@@ -17,6 +17,7 @@ from filelock import FileLock
 from forecast_platform import progress
 from forecast_platform.databases import masked_address, mlflow_address
 from forecast_platform.settings import Settings
+from forecast_platform.storage import write_whole
 
 _PACKAGES = ("dagster", "mlflow")
 
@@ -35,9 +36,7 @@ def migrate(settings: Settings) -> None:
             return
         _migrate_dagster()
         _migrate_mlflow(settings)
-        part = done.with_suffix(".part")
-        part.write_text(json.dumps(now, indent=1))
-        part.replace(done)
+        write_whole(done, json.dumps(now, indent=1).encode())
 
 
 def _read(done: Path) -> object:
