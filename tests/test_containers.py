@@ -15,11 +15,13 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from forecast_platform import servers
+from forecast_platform import cli, servers
 from forecast_platform.cli import app
+from forecast_platform.defs.instance import prepare
 from forecast_platform.errors import ConfigurationError
 from forecast_platform.servers import Addresses, Server
 from forecast_platform.settings import Settings
+from forecast_platform.settings import settings as settings_of_process
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCKER = ROOT / "docker"
@@ -28,6 +30,8 @@ DOCKERFILE = (DOCKER / "Dockerfile").read_text()
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 SECRETS = "FORECAST_PLATFORM_SECRETS_DIR"
 KUBERNETES_VERSION = "1.31"
+CONTAINERS = ROOT / "docs" / "containers.md"
+CLUSTER = (ROOT / "docs" / "kubernetes.md").read_text()
 
 Yaml = dict[str, Any]
 
@@ -101,9 +105,14 @@ def test_a_container_has_the_home_its_secret_and_no_rights(name: str) -> None:
     service = OWN[name]
     home = re.search(r"FORECAST_PLATFORM_HOME=(\S+)", DOCKERFILE)
     assert home
-    assert f"home:{home[1]}" in service["volumes"]
-    assert service["secrets"] == ["forecast_platform_database_url"]
-    assert service["environment"][SECRETS] == "/run/secrets"
+    state, secrets = service["volumes"]
+    assert state == f"home:{home[1]}"
+    assert (secrets["type"], secrets["source"]) == ("bind", "./secrets/platform")
+    assert secrets["read_only"]
+    assert secrets["bind"] == {"create_host_path": False}
+    assert service["environment"] == {SECRETS: secrets["target"]}
+    assert service["env_file"] == [{"path": "./secrets/platform.env", "required": False}]
+    assert "secrets" not in service
     assert service["cap_drop"] == ["ALL"]
     assert VERSION in service["image"]
 
@@ -122,10 +131,74 @@ def test_no_password_is_written_down() -> None:
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
             assert "PASSWORD" not in name or value.startswith("/run/secrets/")
-        assert {*service["secrets"]} <= {*COMPOSE["secrets"]}
+        assert {*service.get("secrets", ())} <= {*COMPOSE["secrets"]}
     assert all(secret["file"].startswith("./secrets/") for secret in COMPOSE["secrets"].values())
-    assert "*\n" in (DOCKER / "secrets" / ".gitignore").read_text()
+    kept = ["postgres_password", "platform.env", "platform/forecast_platform_smtp_url"]
+    asked = ["git", "check-ignore", *(f"docker/secrets/{name}" for name in kept)]
+    ignored = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert len(ignored.stdout.split()) == len(kept)
     assert [object["kind"] for object in manifests() if object["kind"] == "Secret"] == []
+
+
+def commands_of(page: str) -> str:
+    """What docs/containers.md types before compose starts, then what it lands."""
+    (block,) = re.findall(r"```sh\n(mkdir.*?)```", page, re.DOTALL)
+    return str(block)
+
+
+def test_the_secrets_that_the_docs_make_are_those_that_are_mounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    (tmp_path / "docker" / "secrets").mkdir(parents=True)
+    before = commands_of(CONTAINERS.read_text()).partition("docker compose")[0]
+    subprocess.run(["bash", "-euc", before], cwd=tmp_path, check=True)
+    for secret in COMPOSE["secrets"].values():
+        assert (tmp_path / "docker" / secret["file"]).stat().st_mode & 0o777 == 0o644
+    mounted = tmp_path / "docker" / OWN["code"]["volumes"][1]["source"]
+    assert mounted.stat().st_mode & 0o777 == 0o755
+    (mounted / "forecast_platform_webhook_url").write_text("https://hooks.example/t0ken\n")
+    monkeypatch.setenv("FORECAST_PLATFORM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(SECRETS, str(mounted))
+    chosen = Settings()
+    assert chosen.database_url
+    assert chosen.webhook_url
+    password = (tmp_path / "docker" / "secrets" / "platform_password").read_text().strip()
+    address = chosen.database_url.get_secret_value()
+    assert address == f"postgresql://platform:{password}@postgres/platform"
+
+
+def test_the_folder_that_the_docs_land_into_is_made_by_the_first_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DAGSTER_HOME", "DAGSTER_EVENT_BATCH_SIZE"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("FORECAST_PLATFORM_HOME", str(tmp_path))
+    settings_of_process.cache_clear()
+    prepare(Settings(home=tmp_path))
+    folder = re.search(r"code:/home/platform/home/(\S+)/\n", commands_of(CONTAINERS.read_text()))
+    assert folder
+    assert (tmp_path / folder[1]).is_dir()
+    cli._empty_home()  # A home with folders and no files may still get a demo.
+    prepare(Settings(home=tmp_path))
+    (tmp_path / folder[1] / "sales.csv").write_text("date\n")
+    with pytest.raises(ConfigurationError, match="already holds files"):
+        cli._empty_home()
+    settings_of_process.cache_clear()
+
+
+def test_a_certificate_among_the_secrets_is_no_setting(secrets: Path) -> None:
+    before = Settings()
+    (secrets / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\n")
+    assert Settings() == before
+
+
+def test_the_image_reads_databases_web_services_and_object_storage() -> None:
+    (extras,) = re.findall(r'^ARG EXTRAS="(.*)"$', DOCKERFILE, re.MULTILINE)
+    assert extras.split() == ["connect", "storage"]
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert {*extras.split()} < {*known}
 
 
 def test_the_pages_find_the_code_location_where_compose_has_it() -> None:
@@ -188,6 +261,28 @@ def test_objects_of_the_cluster_fit_each_other(name: str, number: int) -> None:
     (port,) = container["ports"]
     assert port["containerPort"] == service["ports"][0]["port"] == number
     assert service["ports"][0]["targetPort"] == port["name"]
+
+
+def test_who_vouches_for_postgres_is_mounted_wherever_it_is_asked() -> None:
+    params = VALUES["postgresql"]["postgresqlParams"]
+    assert params["sslmode"] == "verify-full"
+    folder, _, key = params["sslrootcert"].rpartition("/")
+    (written,) = re.findall(r"`postgresql://\S+\?(\S+)`", CLUSTER)
+    assert written == f"sslmode=verify-full&sslrootcert={folder}/{key}"
+    assert f"--from-file={key}={key}" in CLUSTER
+    (secret,) = [each["secret"] for each in CODE["volumes"] if "secret" in each]
+    assert folder in [mount["mountPath"] for mount in CODE["volumeMounts"]]
+    for part in (VALUES["dagsterWebserver"], VALUES["dagsterDaemon"]):
+        (volume,) = part["volumes"]
+        (mount,) = part["volumeMounts"]
+        assert (mount["name"], mount["mountPath"]) == (volume["name"], folder)
+        items = [{"key": key, "path": key}]
+        assert volume["secret"] == {"secretName": secret["secretName"], "items": items}
+
+
+def test_the_docs_name_every_file_with_an_address_to_replace() -> None:
+    files = [path for path in DOCKER.rglob("*.yaml") if "example.internal" in path.read_text()]
+    assert [path for path in files if str(path.relative_to(DOCKER)) not in CLUSTER] == []
 
 
 def test_the_configuration_of_the_cluster_names_settings() -> None:

@@ -108,10 +108,13 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
         pytest.skip(f"containers use ports of this machine, of which {taken} are taken")
     folder = tmp_path_factory.mktemp("compose")
     shutil.copytree(DOCKER, folder, dirs_exist_ok=True)
+    own = folder / "secrets" / "platform"
+    own.mkdir(exist_ok=True)
+    address = "postgresql://platform:s3same-own@postgres/platform"
+    (own / "forecast_platform_database_url").write_text(address)
     for name, text in {
         "postgres_password": "s3same-root",
         "platform_password": "s3same-own",
-        "forecast_platform_database_url": "postgresql://platform:s3same-own@postgres/platform",
     }.items():
         (folder / "secrets" / name).write_text(text)
     quick = folder / "quick.yaml"
