@@ -134,3 +134,10 @@ def test_the_chart_makes_objects_of_the_values(kind: str) -> None:
         if each[0][0] == "Deployment" and code["name"] in each[0][1]
     ]
     assert server["spec"]["template"]["spec"]["volumes"] == code["volumes"]
+    for part in ("dagsterWebserver", "dagsterDaemon"):
+        (mount,) = values(kind)[part]["volumeMounts"]
+        role = part.removeprefix("dagster").lower()
+        ((_, server),) = [
+            each for each in objects.items() if each[0][0] == "Deployment" and role in each[0][1]
+        ]
+        assert mount in server["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
