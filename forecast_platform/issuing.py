@@ -154,11 +154,7 @@ def _terms(
     origin: dt.date,
 ) -> pl.DataFrame:
     """Terms of the panel's series on a day, in its order (sorted by item and location)."""
-    series = pl.DataFrame(
-        {"item_id": panel.items.tolist(), "location_id": panel.locations.tolist()},
-        schema={"item_id": pl.String, "location_id": pl.String},
-    )
     known = lead_times.filter(pl.col("date") == origin)
     parameters = home.plan_parameters
-    found = terms(series, products, suppliers, parameters, known)
+    found = terms(panel.keys, products, suppliers, parameters, known)
     return with_order_days(found.with_columns(date=pl.lit(origin)), parameters.country)

@@ -63,6 +63,14 @@ class Panel:
     outlook: Mapping[str, Outlook] = field(default_factory=dict)
 
     @property
+    def keys(self) -> pl.DataFrame:
+        """Item and location of each series, in order."""
+        return pl.DataFrame(
+            {"item_id": self.items.tolist(), "location_id": self.locations.tolist()},
+            schema={"item_id": pl.String, "location_id": pl.String},
+        )
+
+    @property
     def n_series(self) -> int:
         """N."""
         return int(self.demand.shape[0])

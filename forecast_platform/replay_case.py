@@ -90,7 +90,7 @@ def read_case(
 def _terms(home: Home, panel: Panel, **given: float | None) -> pl.DataFrame:
     """Terms of the panel's series, in its order; those given hold for all."""
     products, suppliers = home.read("validated_products"), home.read("validated_suppliers")
-    found = terms(_keys(panel), products, suppliers, home.plan_parameters)
+    found = terms(panel.keys, products, suppliers, home.plan_parameters)
     return found.with_columns(
         pl.lit(value).cast(found.schema[name]).alias(name)
         for name, value in given.items()
@@ -103,7 +103,7 @@ def _margins(home: Home, panel: Panel, price: FloatArray) -> tuple[FloatArray, l
     days = np.isfinite(price[:, -PAST_DAYS:])
     total = np.where(days, price[:, -PAST_DAYS:], 0.0).sum(axis=1)
     mean = np.where(days.any(axis=1), total / np.maximum(days.sum(axis=1), 1), np.nan)
-    costs = _keys(panel).join(
+    costs = panel.keys.join(
         home.read("validated_products").select("item_id", "unit_cost"), on="item_id", how="left",
         maintain_order="left",
     )["unit_cost"]  # fmt: skip
@@ -121,7 +121,7 @@ def _margins(home: Home, panel: Panel, price: FloatArray) -> tuple[FloatArray, l
 
 def _wide(home: Home, panel: Panel, column: str) -> FloatArray:
     """(N, T) of a column of cleaned demand for the panel's series and days; NaN where unknown."""
-    keys = _keys(panel).with_row_index("series")
+    keys = panel.keys.with_row_index("series")
     rows = (
         home.lake.scan(tables()["clean_demand"], panel.first_day, panel.last_day)
         .select("date", "item_id", "location_id", column).collect()
@@ -131,10 +131,3 @@ def _wide(home: Home, panel: Panel, column: str) -> FloatArray:
     values = np.full((panel.n_series, panel.n_days), np.nan)
     values[rows["series"].to_numpy(), day] = rows[column].cast(pl.Float64).fill_null(np.nan)
     return values
-
-
-def _keys(panel: Panel) -> pl.DataFrame:
-    return pl.DataFrame(
-        {"item_id": panel.items.tolist(), "location_id": panel.locations.tolist()},
-        schema={"item_id": pl.String, "location_id": pl.String},
-    )

@@ -5,7 +5,7 @@ Belongs here: plain data types. Does not belong here: reading, casting, checking
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -82,7 +82,6 @@ class Table:
     key: tuple[str, ...]
     day: str | None = "date"
     group: str = "landed"
-    kinds: tuple[str, ...] = field(default=())
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -46,17 +46,28 @@ def days_of(context: dg.AssetExecutionContext) -> list[dt.date]:
     return [dt.date.fromisoformat(key) for key in context.partition_keys]
 
 
+def up_to_cutoff(*names: str) -> list[dg.AssetDep]:
+    """The edges to daily tables, of which a weekly one reads many days before its cutoff."""
+    mapping = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
+    return [dg.AssetDep(name, partition_mapping=mapping) for name in names]
+
+
+POLICIES_READ = (
+    *up_to_cutoff("clean_demand", "lead_times"),
+    dg.AssetDep("validated_products"),
+    dg.AssetDep("validated_suppliers"),
+)
+"""What policies are chosen and learned from."""
+
+
 def dependency(read: Read) -> dg.AssetDep:
     """The edge from an upstream table, with its look-back as partition mapping."""
     table = tables()[read.table]
     if table.day is None or table.group == "raw":
         return dg.AssetDep(read.table)
     if read.last_known:
-        mapping = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
-    else:
-        mapping = dg.TimeWindowPartitionMapping(
-            start_offset=read.first,
-            end_offset=read.last,
-            allow_nonexistent_upstream_partitions=True,
-        )
+        return up_to_cutoff(read.table)[0]
+    mapping = dg.TimeWindowPartitionMapping(
+        start_offset=read.first, end_offset=read.last, allow_nonexistent_upstream_partitions=True
+    )
     return dg.AssetDep(read.table, partition_mapping=mapping)

@@ -78,7 +78,7 @@ def with_signals(
     place = _places(panel, features)
     for table, columns in PAST.items():
         for name, scaled in columns.items() if table in landed else ():
-            past[name] = _laid_out(panel, features, place, name, scaled)
+            past[name] = _laid_out(panel, place, name, scaled)
     if "weather_forecasts" in landed:
         for name, scaled in PAST["weather"].items():
             ahead = weather_outlook(
@@ -86,7 +86,7 @@ def with_signals(
             )
             outlook[f"{name}_ahead"] = _scaled(ahead, scaled)
     if "campaigns" in landed:
-        keys = _keys(panel).join(
+        keys = panel.keys.join(
             products.select("item_id", "category"), on="item_id", how="left", maintain_order="left"
         )
         found = campaign_outlook(
@@ -100,16 +100,9 @@ def with_signals(
     return replace(panel, past=past, outlook=outlook)
 
 
-def _keys(panel: Panel) -> pl.DataFrame:
-    return pl.DataFrame(
-        {"item_id": panel.items.tolist(), "location_id": panel.locations.tolist()},
-        schema={"item_id": pl.String, "location_id": pl.String},
-    )
-
-
 def _places(panel: Panel, features: pl.DataFrame) -> tuple[pl.DataFrame, Array, Array]:
     """The rows of the panel's series and days, and where each lies."""
-    series = _keys(panel).with_row_index("series")
+    series = panel.keys.with_row_index("series")
     rows = features.filter(pl.col("date").is_between(panel.first_day, panel.last_day)).join(
         series, on=("item_id", "location_id"), how="inner"
     )
@@ -119,7 +112,6 @@ def _places(panel: Panel, features: pl.DataFrame) -> tuple[pl.DataFrame, Array, 
 
 def _laid_out(
     panel: Panel,
-    features: pl.DataFrame,
     place: tuple[pl.DataFrame, Array, Array],
     name: str,
     scaled: Callable[[Array], Array],

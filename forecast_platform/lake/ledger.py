@@ -74,11 +74,6 @@ class Ledger:
             self._read = (commit, _newest(self.history()))
         return self._read[1]
 
-    def compact(self) -> None:
-        """Merge the small files that publications leave behind."""
-        if delta.exists(self._path):
-            delta.compact(self._path)
-
 
 def _in_order(publications: pl.DataFrame) -> pl.DataFrame:
     return publications.sort("sequence", maintain_order=True)

@@ -181,7 +181,7 @@ def _changed(
     safety = np.hypot(safety, np.maximum(z, 0.0) * ahead.error * beyond)
     point = mean + adjustment + safety
     cycle = _economic_cover(lines, ahead, parameters)
-    most = mean + adjustment + _left_over_stock(lines, ahead, mean + adjustment, parameters)
+    most = mean + adjustment + _left_over_stock(lines, ahead, parameters)
     upto = np.minimum(point + cycle, most)
     point = np.minimum(point, upto)
     return {
@@ -223,9 +223,9 @@ def _economic_cover(
 
 
 def _left_over_stock(
-    lines: pl.DataFrame, ahead: SeasonAhead, mean: FloatArray, parameters: PlanParameters
+    lines: pl.DataFrame, ahead: SeasonAhead, parameters: PlanParameters
 ) -> FloatArray:
-    """(N,) the newsvendor's stock beyond `mean`, that of the protection, for the season's rest.
+    """(N,) the newsvendor's stock beyond the mean of the protection, for the season's rest.
 
     The season's demand spreads as the protection's, in proportion to what is expected, and by the
     profile's error. At least its mean: the ratio is not below a half.

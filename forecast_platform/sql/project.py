@@ -38,7 +38,6 @@ class ModelSpec:
         lookback_days: Days before its own day that it reads of what it depends on, where not zero.
         materialized: table or view.
         path: The file.
-        kinds: Kinds shown in the UI.
     """
 
     name: str
@@ -50,7 +49,6 @@ class ModelSpec:
     lookback_days: Mapping[str, int]
     materialized: str
     path: Path
-    kinds: tuple[str, ...] = ("sql", "duckdb")
 
 
 class _Exceptions:

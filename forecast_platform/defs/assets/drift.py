@@ -8,7 +8,7 @@ import dagster as dg
 
 from forecast_platform.contracts import tables
 from forecast_platform.defs.metadata import picture, result
-from forecast_platform.defs.partitions import days_of
+from forecast_platform.defs.partitions import days_of, up_to_cutoff
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import dependencies, spec
 
@@ -21,15 +21,7 @@ _SHOWN_DAYS = 182
     specs=[
         spec(
             _PROFILE,
-            deps=[
-                dg.AssetDep(
-                    "clean_demand",
-                    partition_mapping=dg.TimeWindowPartitionMapping(
-                        allow_nonexistent_upstream_partitions=True
-                    ),
-                ),
-                dg.AssetDep("validated_products"),
-            ],
+            deps=[*up_to_cutoff("clean_demand"), dg.AssetDep("validated_products")],
         )
     ],
     backfill_policy=dg.BackfillPolicy.multi_run(1),

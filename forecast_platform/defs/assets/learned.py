@@ -6,22 +6,16 @@ import dagster as dg
 
 from forecast_platform.contracts import tables
 from forecast_platform.defs.metadata import picture, result
-from forecast_platform.defs.partitions import days_of
+from forecast_platform.defs.partitions import POLICIES_READ, days_of
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import spec
 
 _LEARNED = "learned_policies"
-_WEEK = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
-_READ = (
-    *(dg.AssetDep(name, partition_mapping=_WEEK) for name in ("clean_demand", "lead_times")),
-    dg.AssetDep("validated_products"),
-    dg.AssetDep("validated_suppliers"),
-)
 
 
 @dg.multi_asset(
     name=_LEARNED,
-    specs=[spec(_LEARNED, deps=_READ, kinds=("torch", "mlflow", "delta"))],
+    specs=[spec(_LEARNED, deps=POLICIES_READ, kinds=("torch", "mlflow", "delta"))],
     backfill_policy=dg.BackfillPolicy.multi_run(1),
 )
 def learned_policies(

@@ -7,17 +7,13 @@ import dagster as dg
 
 from forecast_platform.contracts import tables
 from forecast_platform.defs.metadata import picture, result
-from forecast_platform.defs.partitions import WEEKLY, days_of
+from forecast_platform.defs.partitions import WEEKLY, days_of, up_to_cutoff
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import OWNERS, spec
 from forecast_platform.settings import settings
 
 _NEURAL = {"lstm", "gru", "rnn", "dnn"}
 _ENSEMBLE = "ensemble"
-_FEATURES = dg.AssetDep(
-    "features",
-    partition_mapping=dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True),
-)
 MODEL_ASSETS = tuple(f"model_{family}" for family in settings().models)
 
 
@@ -38,7 +34,7 @@ def _trained(family: str) -> dg.AssetsDefinition:
         partitions_def=WEEKLY,
         backfill_policy=dg.BackfillPolicy.multi_run(1),
         pool="gpu" if family in _NEURAL else None,
-        deps=[dg.AssetDep(member) for member in members] if combines else [_FEATURES],
+        deps=[dg.AssetDep(member) for member in members] if combines else up_to_cutoff("features"),
     )
     def asset(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
         from forecast_platform.training import train_ensemble, train_family

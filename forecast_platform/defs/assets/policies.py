@@ -5,22 +5,16 @@ import dagster as dg
 from forecast_platform import progress
 from forecast_platform.contracts import tables
 from forecast_platform.defs.metadata import picture, result
-from forecast_platform.defs.partitions import days_of
+from forecast_platform.defs.partitions import POLICIES_READ, days_of
 from forecast_platform.defs.resources import HomeResource
 from forecast_platform.defs.specs import spec
 
 _CHOICE = "policy_choice"
-_WEEK = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
-_READ = (
-    *(dg.AssetDep(name, partition_mapping=_WEEK) for name in ("clean_demand", "lead_times")),
-    dg.AssetDep("validated_products"),
-    dg.AssetDep("validated_suppliers"),
-)
 
 
 @dg.multi_asset(
     name=_CHOICE,
-    specs=[spec(_CHOICE, deps=_READ, kinds=("numba", "delta"))],
+    specs=[spec(_CHOICE, deps=POLICIES_READ, kinds=("numba", "delta"))],
     backfill_policy=dg.BackfillPolicy.multi_run(1),
 )
 def policy_choice(
