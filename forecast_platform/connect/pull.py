@@ -26,12 +26,12 @@ from forecast_platform.connect.reader import Extent, Reader, SourceError
 from forecast_platform.connect.state import FeedState, SourceState
 from forecast_platform.contracts import landed_table
 from forecast_platform.errors import ConfigurationError
+from forecast_platform.lake.days import ONE_DAY
 from forecast_platform.settings import Settings
-from forecast_platform.sources.importers.base import LandingWriter
 from forecast_platform.sources.pseudonyms import key_of, protect, require_key
+from forecast_platform.sources.writing import LandingWriter
 from forecast_platform.storage import Place, lock
 
-_ONE_DAY = dt.timedelta(days=1)
 _Day: TypeAlias = tuple[dt.date, pl.DataFrame]
 """A business day and its rows."""
 
@@ -199,11 +199,11 @@ class _Feeding:
             return
         window = dt.timedelta(days=self.feed.reread_days)
         # Before the first pull there is nothing to read again: all days are new.
-        day = known.last - window + _ONE_DAY if known.last else extent.first or max(ends)
+        day = known.last - window + ONE_DAY if known.last else extent.first or max(ends)
         day = max(min(day, again_from or day), self.settings.start_date)
         while day <= max(ends):
             yield day
-            day += _ONE_DAY
+            day += ONE_DAY
 
     def _rows(self, days: list[dt.date]) -> Iterator[_Day]:
         """Rows of every day in order; those of an emptied day are none."""

@@ -94,14 +94,3 @@ def landed_form(rows: pl.DataFrame, table: str, names: dict[str, str]) -> pl.Dat
         for own in ours
     ]
     return rows.select(chosen).sort(ours)
-
-
-def spans(days: Sequence[dt.date]) -> list[tuple[dt.date, dt.date]]:
-    """Sorted days as runs without a gap: first and last of each."""
-    found: list[tuple[dt.date, dt.date]] = []
-    for day in days:
-        if found and (day - found[-1][1]).days <= 1:
-            found[-1] = (found[-1][0], day)
-        else:
-            found.append((day, day))
-    return found

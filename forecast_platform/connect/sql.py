@@ -19,14 +19,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from forecast_platform.connect.config import SqlFeed, SqlSource
 from forecast_platform.connect.copying import copied
-from forecast_platform.connect.reader import Extent, SourceError, landed_form, spans, wanted
+from forecast_platform.connect.reader import Extent, SourceError, landed_form, wanted
 from forecast_platform.contracts import landed_table
+from forecast_platform.lake.days import ONE_DAY, spans
 
 if TYPE_CHECKING:
     from sqlalchemy import FromClause
 
 _CONNECT_SECONDS = 10
-_ONE_DAY = dt.timedelta(days=1)
 
 
 class SqlReader:
@@ -88,7 +88,7 @@ class SqlReader:
         day = self._day(table)
         for first, last in spans(days):
             # On the bare column, so that an index serves; both ends are midnights of the zone.
-            within = (day >= first) & (day < last + _ONE_DAY)
+            within = (day >= first) & (day < last + ONE_DAY)
             chunks = self._stream(table, list(names), within)
             for found, rows in _by_day(chunks):
                 yield found, landed_form(rows, table, names)

@@ -12,7 +12,8 @@ from forecast_platform.sources.demo import signals, tables
 from forecast_platform.sources.demo.dirt import till_rows
 from forecast_platform.sources.demo.shop import events, open_shop
 from forecast_platform.sources.demo.trade import trade
-from forecast_platform.sources.importers.base import ImportReport, LandingWriter, Progress
+from forecast_platform.sources.importers.base import ImportReport
+from forecast_platform.sources.writing import LandingWriter, Progress
 from forecast_platform.storage import Place
 
 Split = Literal["monthly", "daily"]
@@ -89,7 +90,8 @@ def make_demo(
         writer.write_by("weather", signals.weather(shop, days), period)
         writer.write_by("weather_forecasts", signals.weather_forecasts(shop, days), period)
         writer.write_by("competitor_prices", signals.competitor_prices(shop, deal), period)
-    return writer.report(
+    return ImportReport.of(
+        writer,
         first_day,
         last_day,
         {"currency": "USD", "country": "US", "timezone": "America/Chicago"},

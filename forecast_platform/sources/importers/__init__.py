@@ -4,10 +4,11 @@ Belongs here: one module per data set. Does not belong here: reading the landing
 cleaning; dirt in a data set is passed on for the platform's own quarantine.
 """
 
-from forecast_platform.sources.importers.base import ImportReport, Progress
+from forecast_platform.sources.importers.base import ImportReport
 from forecast_platform.sources.importers.freshretailnet import import_freshretailnet
 from forecast_platform.sources.importers.m5 import import_m5
 from forecast_platform.sources.importers.online_retail import import_online_retail
+from forecast_platform.sources.writing import Progress
 
 __all__ = [
     "ImportReport",

@@ -7,12 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from forecast_platform.errors import LandingError
-from forecast_platform.sources.importers.base import (
-    ImportReport,
-    LandingWriter,
-    Progress,
-    read_source,
-)
+from forecast_platform.sources.importers.base import ImportReport, read_source
+from forecast_platform.sources.writing import LandingWriter, Progress
 from forecast_platform.storage import Place
 from forecast_platform.text import filled
 
@@ -78,7 +74,8 @@ def import_freshretailnet(
     writer.write("products", "products.parquet", _products(frame))
     writer.write("locations", "locations.parquet", _locations(frame))
     writer.write("calendar", "days_off.parquet", _days_off(frame))
-    return writer.report(
+    return ImportReport.of(
+        writer,
         frame["date"][0],
         frame["date"][-1],
         {"currency": "XXX", "country": "CN", "timezone": "Asia/Shanghai"},

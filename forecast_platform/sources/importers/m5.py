@@ -8,12 +8,8 @@ import numpy as np
 import polars as pl
 
 from forecast_platform.errors import LandingError
-from forecast_platform.sources.importers.base import (
-    ImportReport,
-    LandingWriter,
-    Progress,
-    read_source,
-)
+from forecast_platform.sources.importers.base import ImportReport, read_source
+from forecast_platform.sources.writing import LandingWriter, Progress
 from forecast_platform.storage import Place
 
 _SERIES = ("item_id", "dept_id", "cat_id", "store_id", "state_id")
@@ -66,7 +62,8 @@ def import_m5(source: Path, landing: Place, progress: Progress | None = None) ->
     writer.write("products", "products.parquet", _products(sales))
     writer.write("locations", "locations.parquet", _locations(sales))
     writer.write("calendar", "events.parquet", _events(calendar))
-    return writer.report(
+    return ImportReport.of(
+        writer,
         days["date"][0],
         days["date"][-1],
         {"currency": "USD", "country": "US", "timezone": "America/Chicago"},

@@ -7,12 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from forecast_platform.errors import LandingError
-from forecast_platform.sources.importers.base import (
-    ImportReport,
-    LandingWriter,
-    Progress,
-    read_source,
-)
+from forecast_platform.sources.importers.base import ImportReport, read_source
+from forecast_platform.sources.writing import LandingWriter, Progress
 from forecast_platform.storage import Place
 
 _COLUMNS = (
@@ -84,7 +80,8 @@ def import_online_retail(
         "locations.parquet",
         pl.DataFrame({"location_id": ["WEB"], "name": ["Web shop"], "country": ["GB"]}),
     )
-    return writer.report(
+    return ImportReport.of(
+        writer,
         days[0],
         days[-1],
         {"currency": "GBP", "country": "GB", "timezone": "Europe/London"},
