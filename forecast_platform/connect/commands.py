@@ -57,6 +57,13 @@ def pull_sources(
                 f"  {name}.{done.table:<16}{done.rows:>12,} rows, {done.files:>6,} files written",
                 highlight=False,
             )
+            if done.ahead:
+                console.print(
+                    f"    rows dated up to {done.ahead} are left: they lie after the last "
+                    "business day, end_date or today",
+                    highlight=False,
+                    soft_wrap=True,
+                )
     console.print("Next: forecast-platform run")
 
 

@@ -20,7 +20,6 @@ from forecast_platform.contracts import LANDED
 from forecast_platform.errors import ConfigurationError
 
 _TABLES = {table.name: table for table in LANDED}
-_CRON = re.compile(r"(@(hourly|daily|weekly)|[\d*,/-]+( [\d*,/A-Za-z-]+){4})")
 
 
 class _Part(BaseModel):
@@ -136,6 +135,8 @@ class RestFeed(Feed):
             raise ValueError("`path` should be relative to the source's address")
         if self.changed and not (self.watermark and self.by_day):
             raise ValueError("`changed` needs `watermark`, and a parameter with {day}")
+        if self.watermark and not self.changed:
+            raise ValueError("`watermark` needs `changed`, which asks for rows changed since")
         return self
 
 
@@ -154,7 +155,10 @@ class _Source(_Part):
     @field_validator("schedule")
     @classmethod
     def _is_cron(cls, value: str) -> str:
-        if not _CRON.fullmatch(value):
+        # Dagster's own word: a line that it refuses would keep all definitions from loading.
+        from dagster._utils.schedules import is_valid_cron_string  # noqa: TID251
+
+        if not is_valid_cron_string(value):
             raise ValueError("is no cron line; write it like `15 * * * *`, or @hourly, @daily")
         return value
 

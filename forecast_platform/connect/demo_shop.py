@@ -21,6 +21,7 @@ from forecast_platform.settings import Settings, save_settings
 from forecast_platform.sources.demo import signals, tables
 from forecast_platform.sources.demo.shop import Shop, events, open_shop
 from forecast_platform.sources.demo.trade import Trade, trade
+from forecast_platform.storage import Place, children
 from forecast_platform.text import filled
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 ADDRESS = Secret(env="SHOP_DATABASE_URL")
 _FIRST_DAY = dt.date(2024, 1, 1)
 _SEED = 7
+_MARK = "The demo shop of forecast_platform: made anew by each `sources demo-shop`."
 _STAMP = "changed_at timestamptz not null default now()"
 _SCHEMA = {
     "products": "sku text primary key, title text, category text, department text, "
@@ -114,8 +116,10 @@ def open_demo_shop(
         port: Of the web service; 0 takes any that is free.
 
     Raises:
-        ConfigurationError: If the address of the database is not set, or it cannot be filled.
+        ConfigurationError: If the address of the database is not set, or it cannot be filled, or
+            if database or home folder hold another shop.
     """
+    _refuse_another_shop(settings)
     shop = open_shop(items, locations, _FIRST_DAY, _SEED)
     deal = trade(shop, days)
     fill_database(ADDRESS.read(), database_rows(shop, deal), settings.timezone)
@@ -139,6 +143,20 @@ def open_demo_shop(
         last_day = _FIRST_DAY + dt.timedelta(days=days - 1)
         save_settings(settings.home, {"start_date": _FIRST_DAY, "end_date": last_day})
     return server
+
+
+def _refuse_another_shop(settings: Settings) -> None:
+    """A home that reads sources already keeps its settings; one in use without is no demo's."""
+    if settings.sources_path.exists():
+        return
+    written = settings.home / "settings.toml"
+    used: list[Place] = [written] if written.exists() else []
+    used += [folder for folder in (settings.landing, settings.lake) if children(folder)]
+    if used:
+        raise ConfigurationError(
+            f"{used[0]} belongs to another shop, whose history the demo shop would change: set "
+            "FORECAST_PLATFORM_HOME (or storage_url) to an empty folder."
+        )
 
 
 def database_rows(shop: Shop, deal: Trade) -> dict[str, pl.DataFrame]:
@@ -195,7 +213,8 @@ def fill_database(address: str, rows: dict[str, pl.DataFrame], timezone: str) ->
     """Make the schema `shop` anew with these rows.
 
     Raises:
-        ConfigurationError: If the database cannot be reached or refuses.
+        ConfigurationError: If the database cannot be reached or refuses, or has a schema `shop`
+            that no demo made.
     """
     import psycopg2
 
@@ -215,7 +234,14 @@ def fill_database(address: str, rows: dict[str, pl.DataFrame], timezone: str) ->
 
 
 def _fill(cursor: cursor, rows: dict[str, pl.DataFrame]) -> None:
+    cursor.execute("select obj_description(oid) from pg_namespace where nspname = 'shop'")
+    if (found := cursor.fetchone()) and found[0] != _MARK:
+        raise ConfigurationError(
+            "The database of SHOP_DATABASE_URL has a schema `shop` that no demo made; the demo "
+            "shop would replace it. Set SHOP_DATABASE_URL to an empty database."
+        )
     cursor.execute("drop schema if exists shop cascade; create schema shop")
+    cursor.execute("comment on schema shop is %s", [_MARK])
     for table, columns in _SCHEMA.items():
         cursor.execute(f"create table shop.{table} ({columns}, {_STAMP})")
         frame = rows[table]

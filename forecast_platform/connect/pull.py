@@ -3,7 +3,8 @@
 Which days are read: those with a row that changed since the newest watermark of the last pull less
 the overlap, those not read yet, and the newest days, which shows what was deleted. A day read again
 replaces its file, so its earlier rows are replaced; a day without rows any more becomes a file with
-a header only. What remains to be read is on disk: a pull that was broken off goes on.
+a header only. What remains to be read is on disk: a pull that was broken off goes on. Days are read
+up to the last one that landing accepts: a row dated later waits for its day.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -30,7 +32,7 @@ from forecast_platform.lake.days import ONE_DAY
 from forecast_platform.settings import Settings
 from forecast_platform.sources.pseudonyms import key_of, protect, require_key
 from forecast_platform.sources.writing import LandingWriter
-from forecast_platform.storage import Place, lock
+from forecast_platform.storage import Place, children, lock
 
 _Day: TypeAlias = tuple[dt.date, pl.DataFrame]
 """A business day and its rows."""
@@ -46,6 +48,7 @@ class Pulled:
         days: Business days read; 0 for a table without days.
         files: Files written, the others had the same rows already.
         watermark: Newest change seen, None where the source tells none.
+        ahead: Newest day of rows that were left because landing accepts no day so late.
     """
 
     table: str
@@ -53,6 +56,7 @@ class Pulled:
     days: int = 0
     files: int = 0
     watermark: str | None = None
+    ahead: dt.date | None = None
 
 
 @contextmanager
@@ -63,21 +67,29 @@ def opened(name: str, source: SqlSource | RestSource, settings: Settings) -> Ite
         ConfigurationError: If a secret is missing or the optional libraries are.
     """
     reader: Reader
+    span = settings.start_date, min(_today(settings), _accepted(settings))
     if isinstance(source, SqlSource):
         from forecast_platform.connect.sql import SqlReader
 
-        reader = SqlReader(name, source, settings.timezone)
+        reader = SqlReader(name, source, settings.timezone, span)
     else:
         _load_dlt()
         from forecast_platform.connect.rest import RestReader
 
-        today = dt.datetime.now(settings.zone).date()
-        last = min(today, settings.end_date or today)
-        reader = RestReader(name, source, settings.start_date, last)
+        reader = RestReader(name, source, span)
     try:
         yield reader
     finally:
         reader.close()
+
+
+def _today(settings: Settings) -> dt.date:
+    return dt.datetime.now(settings.zone).date()
+
+
+def _accepted(settings: Settings) -> dt.date:
+    """The last business day whose rows landing accepts."""
+    return settings.end_date or _today(settings)
 
 
 def _load_dlt() -> None:
@@ -169,57 +181,77 @@ class _Feeding:
         if landed_table(self.table).day is None:
             self._write(done, f"{self.name}.parquet", self.reader.whole(self.table))
             return done
-        state = self._plan(self.state.read(self.table), again_from)
-        for day, rows in _ahead(self._rows(state.remaining)):
+        known, stored = self.state.read(self.table), self._stored()
+        extent = self.reader.extent(self.table, known.watermark)
+        done.watermark, accepted = extent.watermark, _accepted(self.settings)
+        if extent.ahead and extent.ahead > accepted:
+            done.ahead = extent.ahead
+        days = {*self._days(known, extent, again_from), *extent.changed, *known.remaining}
+        days = {day for day in days if self.settings.start_date <= day <= accepted}
+        # A day to come is read again once it has a file, which shows its deletes.
+        days |= {day for day in stored if day > _today(self.settings)}
+        state = self._plan(known, extent, sorted(days))
+        for day, rows in _ahead(self._rows(sorted(days), stored)):
             self._write(done, self._file(day), rows)
             done.days += 1
-            state.remaining = [left for left in state.remaining if left > day]
+            if state.remaining:
+                state.remaining = [left for left in state.remaining if left > day]
+                self.state.write(self.table, state)
+        if state.remaining:
+            state.remaining = []
             self.state.write(self.table, state)
-        state.remaining = []
-        self.state.write(self.table, state)
-        done.watermark = state.watermark
         return done
 
-    def _plan(self, known: FeedState, again_from: dt.date | None) -> FeedState:
-        """Decide which days to read, and write that down before any is read."""
-        extent = self.reader.extent(self.table, known.watermark)
-        days = {day for day in extent.changed if day >= self.settings.start_date}
-        days |= {*self._newest(known, extent, again_from), *known.remaining}
-        last = max((day for day in (known.last, extent.last) if day), default=None)
-        planned = FeedState(extent.watermark, last, sorted(days))
+    def _plan(self, known: FeedState, extent: Extent, days: list[dt.date]) -> FeedState:
+        """Write down which days are to be read before any is read."""
+        present = min(_today(self.settings), _accepted(self.settings))
+        ends = [min(day, present) for day in (known.last, extent.last) if day]
+        # What one answer brought whole is asked for whole again: nothing of it remains.
+        planned = FeedState(extent.watermark, max(ends, default=None), [] if extent.whole else days)
         self.state.write(self.table, planned)
         return planned
 
-    def _newest(
+    def _days(
         self, known: FeedState, extent: Extent, again_from: dt.date | None
     ) -> Iterator[dt.date]:
         """Days not read yet and those before them that are read again."""
-        ends = [day for day in (known.last, extent.last) if day]
-        if not ends:
-            return
-        window = dt.timedelta(days=self.feed.reread_days)
-        # Before the first pull there is nothing to read again: all days are new.
-        day = known.last - window + ONE_DAY if known.last else extent.first or max(ends)
-        day = max(min(day, again_from or day), self.settings.start_date)
-        while day <= max(ends):
-            yield day
-            day += ONE_DAY
+        today = _today(self.settings)
+        # Before the first pull there is nothing to read again: all days are new. They count as
+        # new, too, where the last one lies ahead: it says nothing about those before it.
+        last = known.last if known.last and known.last <= today else None
+        ends = [day for day in (last, extent.last) if day]
+        if ends:
+            first = extent.first or max(ends)
+            if last:
+                newest = last - dt.timedelta(days=self.feed.reread_days - 1)
+                first = min(first, newest) if extent.whole else newest
+            first = max(min(first, again_from or first), self.settings.start_date)
+            yield from _between(first, max(ends))
+        if extent.ahead:
+            yield from _between(today + ONE_DAY, min(extent.ahead, _accepted(self.settings)))
 
-    def _rows(self, days: list[dt.date]) -> Iterator[_Day]:
+    def _rows(self, days: list[dt.date], stored: set[dt.date]) -> Iterator[_Day]:
         """Rows of every day in order; those of an emptied day are none."""
-        due = iter(list(days))
-        for day, rows in self.reader.days(self.table, list(days)):
-            yield from self._emptied(due, day)
+        due = iter(days)
+        for day, rows in self.reader.days(self.table, days):
+            yield from self._emptied(due, day, stored)
             yield day, rows
-        yield from self._emptied(due, None)
+        yield from self._emptied(due, None, stored)
 
-    def _emptied(self, due: Iterator[dt.date], until: dt.date | None) -> Iterator[_Day]:
+    def _emptied(
+        self, due: Iterator[dt.date], until: dt.date | None, stored: set[dt.date]
+    ) -> Iterator[_Day]:
         for day in due:
             if day == until:
                 return
-            path = self._path(self._file(day))
-            if path.exists():
-                yield day, pl.read_parquet(path.open("rb")).clear()
+            if day in stored:
+                yield day, pl.read_parquet(self._path(self._file(day)).open("rb")).clear()
+
+    def _stored(self) -> set[dt.date]:
+        """Days that have a file."""
+        name = re.compile(rf"{self.name}-(\d{{4}}-\d\d-\d\d)\.parquet")
+        files = map(name.fullmatch, (p.name for p in children(self.settings.landing / self.table)))
+        return {dt.date.fromisoformat(file[1]) for file in files if file}
 
     def _file(self, day: dt.date) -> str:
         return f"{self.name}-{day}.parquet"
@@ -237,6 +269,10 @@ class _Feeding:
             return
         LandingWriter(self.settings.landing).write(self.table, file, rows)
         done.files += 1
+
+
+def _between(first: dt.date, last: dt.date) -> Iterator[dt.date]:
+    return (first + number * ONE_DAY for number in range((last - first).days + 1))
 
 
 def _ahead(days: Iterator[_Day]) -> Iterator[_Day]:

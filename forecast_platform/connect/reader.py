@@ -20,19 +20,23 @@ class SourceError(LandingError):
 
 @dataclass(frozen=True)
 class Extent:
-    """What a dated table of a source holds.
+    """What a dated table of a source holds, of the accepted business days up to the present.
 
     Args:
-        first: First business day, None if there is no row.
-        last: Last business day.
+        first: First of these days, None if there is no row.
+        last: Last of these days.
         watermark: Newest change, as text that the source itself understands.
         changed: Business days of rows that changed since the watermark that was asked about.
+        ahead: Newest day of a row, if it is later than these days.
+        whole: Whether one answer brought all rows, so that each of its days is read again.
     """
 
     first: dt.date | None = None
     last: dt.date | None = None
     watermark: str | None = None
     changed: Sequence[dt.date] = field(default_factory=tuple)
+    ahead: dt.date | None = None
+    whole: bool = False
 
 
 class Reader(Protocol):

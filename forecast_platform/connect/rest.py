@@ -17,7 +17,7 @@ import polars as pl
 
 from forecast_platform.connect.config import RestFeed, RestSource
 from forecast_platform.connect.reader import Extent, SourceError, landed_form, wanted
-from forecast_platform.connect.rest_client import authentication, client, paginator
+from forecast_platform.connect.rest_client import authentication, check_paths, client, paginator
 from forecast_platform.contracts import landed_table
 
 if TYPE_CHECKING:
@@ -35,17 +35,18 @@ class RestReader:
     Args:
         name: Of the source, for messages.
         source: Its part of sources.yaml.
-        first: First business day it is asked for.
-        last: Last business day it is asked for.
+        span: First and last business day that an extent tells of.
 
     Raises:
         ConfigurationError: If its secret is not set.
     """
 
-    def __init__(self, name: str, source: RestSource, first: dt.date, last: dt.date) -> None:
+    def __init__(self, name: str, source: RestSource, span: tuple[dt.date, dt.date]) -> None:
         self._name = name
         self._source = source
-        self._span = (first, last)
+        self._span = span
+        for table, feed in source.tables.items():
+            check_paths(f"{name}.tables.{table}", feed)
         self._auth = authentication(source.auth)
         self._client = client(source, self._auth)
         self._not_before = 0.0
@@ -67,9 +68,11 @@ class RestReader:
         """The days that can be asked for, or those of the rows where one answer has all days."""
         feed = self._source.tables[table]
         if not feed.by_day:
-            days = self._divided(table)["_day"]
-            ends = (days.min(), days.max()) if days.len() else (None, None)
-            return Extent(_date(ends[0]), _date(ends[1]))
+            told = sorted({dt.date.fromisoformat(day) for day in self._divided(table)["_day"]})
+            first, last = self._span
+            ahead = next((day for day in reversed(told) if day > last), None)
+            days = [day for day in told if first <= day <= last]
+            return Extent(min(days, default=None), max(days, default=None), ahead=ahead, whole=True)
         if not feed.changed or feed.watermark is None:
             return Extent(*self._span)
         if since is None:
@@ -235,10 +238,6 @@ def _filled(params: dict[str, str], **values: str) -> dict[str, str]:
             text = text.replace(f"{{{key}}}", value)
         filled[name] = text
     return filled
-
-
-def _date(value: object) -> dt.date | None:
-    return dt.date.fromisoformat(value) if isinstance(value, str) else None
 
 
 def _now() -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from forecast_platform.connect.config import Auth, Pages, RestSource
+from forecast_platform.connect.config import Auth, Pages, RestFeed, RestSource
+from forecast_platform.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from dlt.sources.helpers.rest_client.client import RESTClient
@@ -67,6 +68,26 @@ def paginator(pages: Pages) -> BasePaginator:
     if pages.kind == "link":
         return known.JSONLinkPaginator(next_url_path=pages.next)
     return known.SinglePagePaginator()
+
+
+def check_paths(where: str, feed: RestFeed) -> None:
+    """Refuse what is no JSON path before anything is asked.
+
+    Raises:
+        ConfigurationError: Names the key of sources.yaml and how to write a path.
+    """
+    from dlt.common import jsonpath
+    from jsonpath_ng.exceptions import JSONPathError
+
+    paths = {"rows": feed.rows, "pages.next": feed.pages.next, "pages.total": feed.pages.total}
+    for key, path in paths.items():
+        try:
+            jsonpath.compile_path("$" if path is None else path)
+        except JSONPathError as error:
+            raise ConfigurationError(
+                f"sources.yaml: {where}.{key} is {path!r}, which is no JSON path "
+                f"({str(error).rstrip('!.')}). Write it like `data.rows`; `$` is the whole answer."
+            ) from error
 
 
 def _is_no_json(response: Response | None, error: BaseException | None) -> bool:

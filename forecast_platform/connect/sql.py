@@ -36,13 +36,17 @@ class SqlReader:
         name: Of the source, for messages.
         source: Its part of sources.yaml.
         timezone: Name of the zone whose days are business days.
+        span: First and last business day that an extent tells of.
 
     Raises:
         ConfigurationError: If its address is not set or is no Postgres address.
     """
 
-    def __init__(self, name: str, source: SqlSource, timezone: str) -> None:
+    def __init__(
+        self, name: str, source: SqlSource, timezone: str, span: tuple[dt.date, dt.date]
+    ) -> None:
         self._name = name
+        self._span = span
         self._feeds = source.tables
         self._engine = _engine(name, source.address.read(), timezone)
         self._columns: dict[str, list[str]] = {}
@@ -60,36 +64,44 @@ class SqlReader:
         """First and last day, newest watermark, and the days changed since one."""
         feed = self._feeds[table]
         self._wanted(table)
-        day = self._day(table)
-        mark = sa.column(feed.watermark) if feed.watermark else sa.null()
-        ends = sa.select(
-            sa.cast(sa.func.min(day), sa.Date),
-            sa.cast(sa.func.max(day), sa.Date),
-            sa.cast(sa.func.max(mark), sa.Text) if feed.watermark else sa.null(),
+        start, end = (sa.cast(sa.literal(day), sa.Date) for day in self._span)
+        oldest: sa.ColumnElement[Any] = sa.cast(sa.func.min(self._day(table)), sa.Date)
+        newest: sa.ColumnElement[Any] = sa.cast(sa.func.max(self._day(table)), sa.Date)
+        ends: sa.Select[Any] = sa.select(
+            sa.case((newest >= start, sa.func.greatest(oldest, start))),
+            sa.case((newest.between(start, end), newest)),
+            sa.cast(_not_to_come(feed), sa.Text),
+            # Postgres has years beyond 9999, and days without end.
+            sa.case((newest > end, sa.func.least(newest, sa.cast(dt.date.max, sa.Date)))),
         ).select_from(_origin(feed))
         with self._connected(table) as connection:
-            first, last, newest = connection.execute(ends).one()
-            changed: list[dt.date] = []
-            if since and feed.watermark:
-                # The database itself reads its text back, whatever the column's type.
-                start = sa.cast(sa.literal(since), sa.DateTime(timezone=True)) - sa.literal(
-                    dt.timedelta(minutes=feed.overlap_minutes), sa.Interval
-                )
-                touched = (
-                    sa.select(sa.cast(day, sa.Date)).distinct()
-                    .select_from(_origin(feed)).where(mark >= start, day.is_not(None))
-                )  # fmt: skip
-                changed = sorted(connection.execute(touched).scalars())
-        return Extent(first, last, newest or since, changed)
+            found: Sequence[Any] = connection.execute(ends).one()
+            first, last, mark, ahead = found
+            if ahead:
+                until = sa.select(newest).where(_within(self._day(table), *self._span))
+                last = connection.execute(until.select_from(_origin(feed))).scalar()
+            changed = self._changed(connection, table, since) if since and feed.watermark else []
+        return Extent(first if last else None, last, mark or since, changed, ahead)
+
+    def _changed(self, connection: sa.Connection, table: str, since: str) -> list[dt.date]:
+        """Days with a row that changed since; all days where that lies in the future."""
+        feed, day = self._feeds[table], self._day(table)
+        # The database itself reads its text back, whatever the column's type.
+        told = sa.cast(sa.literal(since), sa.DateTime(timezone=True))
+        start = told - sa.literal(dt.timedelta(minutes=feed.overlap_minutes), sa.Interval)
+        touched = (
+            sa.select(sa.cast(day, sa.Date)).distinct().select_from(_origin(feed))
+            .where(_within(day, *self._span))
+            .where((sa.column(feed.watermark or "") >= start) | (told > sa.func.now()))
+        )  # fmt: skip
+        return sorted(connection.execute(touched).scalars())
 
     def days(self, table: str, days: Sequence[dt.date]) -> Iterator[tuple[dt.date, pl.DataFrame]]:
         """The rows of each of the sorted `days` that has any; a day's rows are held, no more."""
         names = self._wanted(table)
         day = self._day(table)
         for first, last in spans(days):
-            # On the bare column, so that an index serves; both ends are midnights of the zone.
-            within = (day >= first) & (day < last + ONE_DAY)
-            chunks = self._stream(table, list(names), within)
+            chunks = self._stream(table, list(names), _within(day, first, last))
             for found, rows in _by_day(chunks):
                 yield found, landed_form(rows, table, names)
 
@@ -184,6 +196,19 @@ def _origin(feed: SqlFeed) -> FromClause:
         sa.quoted_name(table, quote=True),
         schema=sa.quoted_name(schema, quote=True) if schema else None,
     )
+
+
+def _within(day: sa.ColumnElement[Any], first: dt.date, last: dt.date) -> sa.ColumnElement[bool]:
+    """On the bare column, so that an index serves; both ends are midnights of the zone."""
+    return (day >= first.isoformat()) & (day < (last + ONE_DAY).isoformat())
+
+
+def _not_to_come(feed: SqlFeed) -> sa.ColumnElement[Any]:
+    """The newest watermark; the present where that lies in the future and would hide changes."""
+    if not feed.watermark:
+        return sa.null()
+    mark: sa.ColumnElement[Any] = sa.func.max(sa.column(feed.watermark))
+    return sa.case((mark > sa.func.now(), sa.func.now()), else_=mark)
 
 
 def _by_day(chunks: Iterator[pl.DataFrame]) -> Iterator[tuple[dt.date, pl.DataFrame]]:

@@ -71,8 +71,9 @@ def _rows(reader: Reader, table: str) -> list[str]:
     if landed_table(table).day is None:
         return [f"{reader.whole(table).height:,} rows"]
     extent = reader.extent(table, None)
+    ahead = [f"newest row dated {extent.ahead}"] if extent.ahead else []
     if extent.last is None:
-        return ["no rows yet"]
+        return ["no rows yet", *ahead]
     newest = [rows.height for _, rows in islice(reader.days(table, [extent.last]), 1)]
-    told = [f"days {extent.first} to {extent.last}", f"{sum(newest):,} rows on the last"]
+    told = [f"days {extent.first} to {extent.last}", f"{sum(newest):,} rows on the last", *ahead]
     return [*told, f"newest change {extent.watermark}"] if extent.watermark else told

@@ -27,6 +27,7 @@ DAYS = 70
 @pytest.fixture
 def demo_home(tmp_path: Path, execute: Execute) -> Iterator[Path]:
     """A home folder with the sources of an open demo shop."""
+    execute("drop schema shop")
     server = open_demo_shop(Settings(home=tmp_path / "home"), items=4, locations=1, days=DAYS)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -59,6 +60,43 @@ def test_a_port_in_use_is_told(demo_home: Path) -> None:
     port = int(load_sources(demo_home / "sources.yaml")["shop_service"].address.rpartition(":")[2])
     with pytest.raises(ConfigurationError, match="--port"):
         open_demo_shop(Settings(home=demo_home), items=1, locations=1, days=7, port=port)
+
+
+def closed(settings: Settings) -> None:
+    """Make the demo shop of a home, without serving it."""
+    open_demo_shop(settings, items=1, locations=1, days=7).server_close()
+
+
+def test_a_schema_that_no_demo_made_is_kept(tmp_path: Path, execute: Execute) -> None:
+    execute("create table shop.customers (name text)")
+    with pytest.raises(ConfigurationError, match=r"no demo made.*empty database"):
+        closed(Settings(home=tmp_path))
+    execute("drop table shop.customers")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_demo_shop_is_made_anew_in_its_own_home(tmp_path: Path, execute: Execute) -> None:
+    execute("drop schema shop")
+    home = Settings(home=tmp_path)
+    closed(home)
+    written = (tmp_path / "settings.toml").read_text()
+    execute("delete from shop.products")
+    closed(home)
+    execute("do $$ begin assert (select count(*) from shop.products) = 1; end $$")
+    assert (tmp_path / "settings.toml").read_text() == written
+
+
+@pytest.mark.parametrize("used", ["settings.toml", "landing/sales", "lake/raw_sales"])
+def test_a_home_of_another_shop_is_left_as_it_is(
+    tmp_path: Path, execute: Execute, used: str
+) -> None:
+    execute("drop schema shop")
+    (tmp_path / used).parent.mkdir(exist_ok=True)
+    (tmp_path / used).write_text("")
+    with pytest.raises(ConfigurationError, match=r"another shop.*FORECAST_PLATFORM_HOME"):
+        closed(Settings(home=tmp_path))
+    execute("create schema shop")
+    assert (tmp_path / used).read_text() == ""
 
 
 def test_a_source_that_does_not_exist_is_told(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from forecast_platform.connect.config import (
 from forecast_platform.connect.demo_service import Rows
 from forecast_platform.connect.pull import Pulled, configured, pull
 from forecast_platform.connect.reader import SourceError
-from forecast_platform.connect.trial import try_source
+from forecast_platform.connect.trial import try_source, try_sources
 from forecast_platform.errors import ConfigurationError
 from forecast_platform.settings import Settings
 from tests.connect.conftest import TOKEN, Faulty, FaultyService
@@ -285,6 +285,26 @@ def test_trying_tells_what_is_wrong(shop: Settings, change: tuple[str, str], tol
 
 
 @pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (("rows: rows", "rows: '$..['"), "web.tables.sales.rows"),
+        (("total: total", "total: 'a b'"), "web.tables.sales.pages.total"),
+        (("total: total", "next: ''"), "web.tables.sales.pages.next"),
+    ],
+)
+def test_what_is_no_json_path_is_told_before_anything_is_asked(
+    shop: Settings, service: FaultyService, change: tuple[str, str], key: str
+) -> None:
+    shop.sources_path.write_text(shop.sources_path.read_text().replace(*change))
+    with pytest.raises(ConfigurationError, match=f"{key} is .*, which is no JSON path"):
+        pulled(shop)
+    (tried,) = try_sources(shop)
+    assert not tried.ok
+    assert key in tried.told
+    assert service.asked == []
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [
         ("sources: [1]", "sources"),
@@ -306,7 +326,13 @@ def test_trying_tells_what_is_wrong(shop: Settings, change: tuple[str, str], tol
         ("sources: {a: {kind: sql, address: {env: A}, tables: {products: {table: x, "
          "watermark: w}}}}", "no `watermark`"),
         ("sources: {a: {kind: sql, address: {env: A}, schedule: often, "
-         "tables: {sales: {table: x}}}}", "cron"),
+         "tables: {sales: {table: x}}}}", "sources.a.sql.schedule: Value error, is no cron"),
+        ("sources: {a: {kind: sql, address: {env: A}, schedule: '60 2 * * *', "
+         "tables: {sales: {table: x}}}}", "sources.a.sql.schedule: Value error, is no cron"),
+        ("sources: {a: {kind: sql, address: {env: A}, schedule: '0 0 30 2 *', "
+         "tables: {sales: {table: x}}}}", "sources.a.sql.schedule: Value error, is no cron"),
+        ("sources: {a: {kind: rest, address: 'http://h', tables: {sales: {path: x, "
+         "watermark: w}}}}", "`watermark` needs `changed`"),
         ("sources: {", "YAML"),
         ("", "names no source"),
     ],

@@ -53,7 +53,8 @@ def _asset(name: str, source: SqlSource | RestSource) -> dg.AssetsDefinition:
                 "files_written": sum(table.files for table in done),
                 "tables": dg.MetadataValue.json(
                     {t.table: {"rows": t.rows, "days": t.days, "files": t.files,
-                               "watermark": t.watermark} for t in done}
+                               "watermark": t.watermark, "ahead": t.ahead and str(t.ahead)}
+                     for t in done}
                 ),
             }
         )  # fmt: skip
