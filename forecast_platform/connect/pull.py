@@ -181,7 +181,10 @@ class _Feeding:
         if landed_table(self.table).day is None:
             self._write(done, f"{self.name}.parquet", self.reader.whole(self.table))
             return done
-        known, stored = self.state.read(self.table), self._stored()
+        known, stored, today = self.state.read(self.table), self._stored(), _today(self.settings)
+        if known.last and known.last > today:
+            # A day to come says nothing about those before it: all are read, as at first.
+            known.last = None
         extent = self.reader.extent(self.table, known.watermark)
         done.watermark, accepted = extent.watermark, _accepted(self.settings)
         if extent.ahead and extent.ahead > accepted:
@@ -189,7 +192,7 @@ class _Feeding:
         days = {*self._days(known, extent, again_from), *extent.changed, *known.remaining}
         days = {day for day in days if self.settings.start_date <= day <= accepted}
         # A day to come is read again once it has a file, which shows its deletes.
-        days |= {day for day in stored if day > _today(self.settings)}
+        days |= {day for day in stored if day > today}
         state = self._plan(known, extent, sorted(days))
         for day, rows in _ahead(self._rows(sorted(days), stored)):
             self._write(done, self._file(day), rows)
@@ -204,8 +207,7 @@ class _Feeding:
 
     def _plan(self, known: FeedState, extent: Extent, days: list[dt.date]) -> FeedState:
         """Write down which days are to be read before any is read."""
-        present = min(_today(self.settings), _accepted(self.settings))
-        ends = [min(day, present) for day in (known.last, extent.last) if day]
+        ends = [min(day, _accepted(self.settings)) for day in (known.last, extent.last) if day]
         # What one answer brought whole is asked for whole again: nothing of it remains.
         planned = FeedState(extent.watermark, max(ends, default=None), [] if extent.whole else days)
         self.state.write(self.table, planned)
@@ -215,20 +217,18 @@ class _Feeding:
         self, known: FeedState, extent: Extent, again_from: dt.date | None
     ) -> Iterator[dt.date]:
         """Days not read yet and those before them that are read again."""
-        today = _today(self.settings)
-        # Before the first pull there is nothing to read again: all days are new. They count as
-        # new, too, where the last one lies ahead: it says nothing about those before it.
-        last = known.last if known.last and known.last <= today else None
-        ends = [day for day in (last, extent.last) if day]
+        ends = [day for day in (known.last, extent.last) if day]
         if ends:
+            # Before the first pull there is nothing to read again: all days are new.
             first = extent.first or max(ends)
-            if last:
-                newest = last - dt.timedelta(days=self.feed.reread_days - 1)
+            if known.last:
+                newest = known.last - dt.timedelta(days=self.feed.reread_days - 1)
                 first = min(first, newest) if extent.whole else newest
             first = max(min(first, again_from or first), self.settings.start_date)
             yield from _between(first, max(ends))
         if extent.ahead:
-            yield from _between(today + ONE_DAY, min(extent.ahead, _accepted(self.settings)))
+            tomorrow = _today(self.settings) + ONE_DAY
+            yield from _between(tomorrow, min(extent.ahead, _accepted(self.settings)))
 
     def _rows(self, days: list[dt.date], stored: set[dt.date]) -> Iterator[_Day]:
         """Rows of every day in order; those of an emptied day are none."""

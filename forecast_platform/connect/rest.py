@@ -38,7 +38,7 @@ class RestReader:
         span: First and last business day that an extent tells of.
 
     Raises:
-        ConfigurationError: If its secret is not set.
+        ConfigurationError: If its secret is not set, or what should be a JSON path is none.
     """
 
     def __init__(self, name: str, source: RestSource, span: tuple[dt.date, dt.date]) -> None:
@@ -68,9 +68,9 @@ class RestReader:
         """The days that can be asked for, or those of the rows where one answer has all days."""
         feed = self._source.tables[table]
         if not feed.by_day:
-            told = sorted({dt.date.fromisoformat(day) for day in self._divided(table)["_day"]})
+            told = {dt.date.fromisoformat(day) for day in self._divided(table)["_day"]}
             first, last = self._span
-            ahead = next((day for day in reversed(told) if day > last), None)
+            ahead = max((day for day in told if day > last), default=None)
             days = [day for day in told if first <= day <= last]
             return Extent(min(days, default=None), max(days, default=None), ahead=ahead, whole=True)
         if not feed.changed or feed.watermark is None:

@@ -77,13 +77,12 @@ def check_paths(where: str, feed: RestFeed) -> None:
         ConfigurationError: Names the key of sources.yaml and how to write a path.
     """
     from dlt.common import jsonpath
-    from jsonpath_ng.exceptions import JSONPathError
 
     paths = {"rows": feed.rows, "pages.next": feed.pages.next, "pages.total": feed.pages.total}
     for key, path in paths.items():
         try:
             jsonpath.compile_path("$" if path is None else path)
-        except JSONPathError as error:
+        except Exception as error:  # Of its own class, or none in particular.
             raise ConfigurationError(
                 f"sources.yaml: {where}.{key} is {path!r}, which is no JSON path "
                 f"({str(error).rstrip('!.')}). Write it like `data.rows`; `$` is the whole answer."

@@ -131,6 +131,17 @@ def test_a_state_that_says_a_day_to_come_was_read_reads_all_days_again(
     assert pulled(shop).days < 5
 
 
+def test_a_state_of_a_till_that_lags_is_healed_to_the_day_it_has_come_to(
+    shop: Settings, execute: Execute
+) -> None:
+    execute(f"delete from shop.lines where day > '{TODAY - 20 * ONE_DAY}'")
+    pulled(shop)
+    told_state(shop, last="2099-01-01")
+    pulled(shop)
+    execute(sold(TODAY - 15 * ONE_DAY, 7))
+    assert pulled(shop).files == 1
+
+
 @pytest.mark.parametrize("wrong", ["'2099-01-01'", "'infinity'"])
 def test_a_change_dated_ahead_hides_no_later_change(
     shop: Settings, execute: Execute, wrong: str

@@ -290,6 +290,7 @@ def test_trying_tells_what_is_wrong(shop: Settings, change: tuple[str, str], tol
         (("rows: rows", "rows: '$..['"), "web.tables.sales.rows"),
         (("total: total", "total: 'a b'"), "web.tables.sales.pages.total"),
         (("total: total", "next: ''"), "web.tables.sales.pages.next"),
+        (("rows: rows", "rows: '$.a.`sub(/x/`'"), "web.tables.sales.rows"),
     ],
 )
 def test_what_is_no_json_path_is_told_before_anything_is_asked(
