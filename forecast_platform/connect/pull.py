@@ -13,6 +13,7 @@ import datetime as dt
 import importlib
 import os
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -30,6 +31,7 @@ from forecast_platform.contracts import landed_table
 from forecast_platform.errors import ConfigurationError
 from forecast_platform.lake.days import ONE_DAY
 from forecast_platform.settings import Settings
+from forecast_platform.sources.listing import accepted_days
 from forecast_platform.sources.pseudonyms import key_of, protect, require_key
 from forecast_platform.sources.writing import LandingWriter
 from forecast_platform.storage import Place, children, lock
@@ -67,7 +69,8 @@ def opened(name: str, source: SqlSource | RestSource, settings: Settings) -> Ite
         ConfigurationError: If a secret is missing or the optional libraries are.
     """
     reader: Reader
-    span = settings.start_date, min(_today(settings), _accepted(settings))
+    first, last = accepted_days(settings, time.time())
+    span = first, min(_today(settings), last)
     if isinstance(source, SqlSource):
         from forecast_platform.connect.sql import SqlReader
 
@@ -85,11 +88,6 @@ def opened(name: str, source: SqlSource | RestSource, settings: Settings) -> Ite
 
 def _today(settings: Settings) -> dt.date:
     return dt.datetime.now(settings.zone).date()
-
-
-def _accepted(settings: Settings) -> dt.date:
-    """The last business day whose rows landing accepts."""
-    return settings.end_date or _today(settings)
 
 
 def _load_dlt() -> None:
@@ -186,7 +184,7 @@ class _Feeding:
             # A day to come says nothing about those before it: all are read, as at first.
             known.last = None
         extent = self.reader.extent(self.table, known.watermark)
-        done.watermark, accepted = extent.watermark, _accepted(self.settings)
+        done.watermark, accepted = extent.watermark, self._last_accepted
         if extent.ahead and extent.ahead > accepted:
             done.ahead = extent.ahead
         days = {*self._days(known, extent, again_from), *extent.changed, *known.remaining}
@@ -207,7 +205,7 @@ class _Feeding:
 
     def _plan(self, known: FeedState, extent: Extent, days: list[dt.date]) -> FeedState:
         """Write down which days are to be read before any is read."""
-        ends = [min(day, _accepted(self.settings)) for day in (known.last, extent.last) if day]
+        ends = [min(day, self._last_accepted) for day in (known.last, extent.last) if day]
         # What one answer brought whole is asked for whole again: nothing of it remains.
         planned = FeedState(extent.watermark, max(ends, default=None), [] if extent.whole else days)
         self.state.write(self.table, planned)
@@ -228,7 +226,7 @@ class _Feeding:
             yield from _between(first, max(ends))
         if extent.ahead:
             tomorrow = _today(self.settings) + ONE_DAY
-            yield from _between(tomorrow, min(extent.ahead, _accepted(self.settings)))
+            yield from _between(tomorrow, min(extent.ahead, self._last_accepted))
 
     def _rows(self, days: list[dt.date], stored: set[dt.date]) -> Iterator[_Day]:
         """Rows of every day in order; those of an emptied day are none."""
@@ -246,6 +244,10 @@ class _Feeding:
                 return
             if day in stored:
                 yield day, pl.read_parquet(self._path(self._file(day)).open("rb")).clear()
+
+    @property
+    def _last_accepted(self) -> dt.date:
+        return accepted_days(self.settings, time.time())[1]
 
     def _stored(self) -> set[dt.date]:
         """Days that have a file."""
