@@ -27,6 +27,7 @@ def tiny(folder: Path) -> Bench:
     )
 
 
+@pytest.mark.nightly
 def test_arriving_days_are_measured(tmp_path: Path) -> None:
     bench = tiny(tmp_path)
     page = measured(bench, ["new-day", "late-day"])

@@ -31,7 +31,7 @@ from forecast_platform.contracts import landed_table
 from forecast_platform.errors import ConfigurationError
 from forecast_platform.lake.days import ONE_DAY
 from forecast_platform.settings import Settings
-from forecast_platform.sources.listing import accepted_days
+from forecast_platform.sources.listing import accepted_days, business_day
 from forecast_platform.sources.pseudonyms import key_of, protect, require_key
 from forecast_platform.sources.writing import LandingWriter
 from forecast_platform.storage import Place, children, lock
@@ -70,7 +70,7 @@ def opened(name: str, source: SqlSource | RestSource, settings: Settings) -> Ite
     """
     reader: Reader
     first, last = accepted_days(settings, time.time())
-    span = first, min(_today(settings), last)
+    span = first, min(business_day(settings, time.time()), last)
     if isinstance(source, SqlSource):
         from forecast_platform.connect.sql import SqlReader
 
@@ -84,10 +84,6 @@ def opened(name: str, source: SqlSource | RestSource, settings: Settings) -> Ite
         yield reader
     finally:
         reader.close()
-
-
-def _today(settings: Settings) -> dt.date:
-    return dt.datetime.now(settings.zone).date()
 
 
 def _load_dlt() -> None:
@@ -179,7 +175,7 @@ class _Feeding:
         if landed_table(self.table).day is None:
             self._write(done, f"{self.name}.parquet", self.reader.whole(self.table))
             return done
-        known, stored, today = self.state.read(self.table), self._stored(), _today(self.settings)
+        known, stored, today = self.state.read(self.table), self._stored(), self._today
         if known.last and known.last > today:
             # A day to come says nothing about those before it: all are read, as at first.
             known.last = None
@@ -225,7 +221,7 @@ class _Feeding:
             first = max(min(first, again_from or first), self.settings.start_date)
             yield from _between(first, max(ends))
         if extent.ahead:
-            tomorrow = _today(self.settings) + ONE_DAY
+            tomorrow = self._today + ONE_DAY
             yield from _between(tomorrow, min(extent.ahead, self._last_accepted))
 
     def _rows(self, days: list[dt.date], stored: set[dt.date]) -> Iterator[_Day]:
@@ -244,6 +240,10 @@ class _Feeding:
                 return
             if day in stored:
                 yield day, pl.read_parquet(self._path(self._file(day)).open("rb")).clear()
+
+    @property
+    def _today(self) -> dt.date:
+        return business_day(self.settings, time.time())
 
     @property
     def _last_accepted(self) -> dt.date:

@@ -81,6 +81,17 @@ def _order_weekdays(suppliers: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _source(name: str) -> pl.Expr:
+    """Who states a term: the supplier for the item, for all of its items, or nobody."""
+    return (
+        pl.when(pl.col(name).is_not_null())
+        .then(pl.lit("supplier_item"))
+        .when(pl.col(f"{name}_all").is_not_null())
+        .then(pl.lit("supplier"))
+        .otherwise(pl.lit("settings"))
+    )
+
+
 def terms(
     series: pl.DataFrame,
     products: pl.DataFrame,
@@ -133,32 +144,17 @@ def terms(
         .with_columns(review_days_all=pl.coalesce("longest_gap", "review_days_all"))
         .with_columns(review_days=pl.when(pl.col("longest_gap").is_null()).then("review_days"))
     )
-    source = (
-        pl.when(pl.col("lead_time_days").is_not_null())
-        .then(pl.lit("supplier_item"))
-        .when(pl.col("lead_time_days_all").is_not_null())
-        .then(pl.lit("supplier"))
-        .otherwise(pl.lit("settings"))
-    )
     chosen = [
         pl.coalesce(name, f"{name}_all", pl.lit(float(getattr(parameters, name)))).alias(name)
         for name in TERMS
     ]
-    sources = [
-        pl.when(pl.col(name).is_not_null())
-        .then(pl.lit("supplier_item"))
-        .when(pl.col(f"{name}_all").is_not_null())
-        .then(pl.lit("supplier"))
-        .otherwise(pl.lit("settings"))
-        .alias(f"{name}_from")
-        for name in TERMS
-    ]
+    sources = [_source(name).alias(f"{name}_from") for name in TERMS]
     stated = (
         joined.select(
             "item_id",
             "location_id",
             "supplier_id",
-            source.alias("parameter_source"),
+            _source("lead_time_days").alias("parameter_source"),
             *chosen,
             *sources,
             own_lead_time=pl.col("lead_time_days").is_not_null()

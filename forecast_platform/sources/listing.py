@@ -14,10 +14,14 @@ from forecast_platform.sources.pseudonyms import key_of
 from forecast_platform.sources.reader import file_salt
 
 
+def business_day(settings: Settings, now: float) -> dt.date:
+    """The shop's day at `now` in seconds since 1970."""
+    return dt.datetime.fromtimestamp(now, settings.zone).date()
+
+
 def accepted_days(settings: Settings, now: float) -> tuple[dt.date, dt.date]:
     """First and last business day that may land, at `now` in seconds since 1970."""
-    today = dt.datetime.fromtimestamp(now, settings.zone).date()
-    return settings.start_date, settings.end_date or today
+    return settings.start_date, settings.end_date or business_day(settings, now)
 
 
 def listing(settings: Settings, now: float) -> str:

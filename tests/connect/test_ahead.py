@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import time
 
 import polars as pl
 import pytest
@@ -102,7 +103,8 @@ def test_a_row_dated_tomorrow_is_read_when_its_day_has_come(
     execute(sold(tomorrow, 4))
     pulled(shop)
     assert str(tomorrow) not in units(shop)
-    monkeypatch.setattr("forecast_platform.connect.pull._today", lambda _: tomorrow)
+    now = time.time()
+    monkeypatch.setattr("forecast_platform.connect.pull.time.time", lambda: now + 24 * 60 * 60)
     pulled(shop)
     assert units(shop)[str(tomorrow)] == 4
 

@@ -1,7 +1,7 @@
 """Histories of a shop drawn from a seed: what arrives, what breaks meanwhile, and the verdict.
 
-A fault is a function in `FAULTS`: it lets one run of the platform go wrong and returns how it
-ended. Another kind of trouble, such as that of object storage, is one more function.
+A fault is a function in `FAULTS`, or in `STORED_FAULTS` where the home's tables lie in object
+storage: it lets one run of the platform go wrong.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +20,14 @@ from typing import Any
 
 import law_shop as shop
 
+from forecast_platform.contracts import LANDED
 from forecast_platform.lake.days import ONE_DAY
+from forecast_platform.sources import list_landed
+from forecast_platform.storage import Place, Storage
 from tests import command_line
 from tests.connect import test_rest as rest
 from tests.connect.conftest import TOKEN, FaultyService
+from tests.storage import store_server
 
 FORK = multiprocessing.get_context("forkserver")
 DONE, REFUSED, KILLED = 0, 3, -9
@@ -122,10 +126,15 @@ class Shop:
         """The home folder."""
         return self.folder / "home"
 
+    @property
+    def landing(self) -> Place:
+        """Where files land."""
+        return self.home / "landing"
+
     def arrive(self, files: shop.Files) -> None:
         """Files land, each in one step."""
         self.files |= files
-        shop.put(self.home / "landing", files)
+        shop.put(self.landing, files)
 
     def run(self, *fault: object, ends: tuple[int, ...] = (DONE,)) -> int:
         """Run the platform with a fault; how it ended, which has to be one of `ends`."""
@@ -138,6 +147,36 @@ class Shop:
             text = said.read_text() if said.exists() else ""
             self.told.append(f"ended with {code}, not {ends}: {text}")
         return code
+
+
+@dataclass
+class StoredShop(Shop):
+    """A shop whose landing folder, tables and models lie in object storage.
+
+    Args:
+        address: Of the storage's server.
+    """
+
+    address: str = ""
+
+    @property
+    def landing(self) -> Place:
+        """Where files land."""
+        return self._storage / "landing"
+
+    @property
+    def _storage(self) -> Storage:
+        url = f"s3://{store_server.BUCKET}/{self.folder.name}"
+        return Storage(url, store_server.options(self.address))
+
+    def ask_at(self, address: str) -> None:
+        """Let the platform find the storage at an address."""
+        self.home.mkdir(exist_ok=True)
+        options = store_server.options(address) | {"max_retries": "2"}
+        said = "".join(f'{name} = "{value}"\n' for name, value in options.items())
+        (self.home / "settings.toml").write_text(
+            f'storage_url = "{self._storage.url}"\n[storage_options]\n{said}'
+        )
 
 
 def arrivals(draw: random.Random) -> shop.Files:
@@ -241,6 +280,24 @@ FAULTS: dict[str, Callable[[Shop], None]] = {
 }
 
 
+def storage(one: StoredShop) -> None:
+    """Object storage that answers 500, does what it was asked and answers 500, or dawdles."""
+    how, every = one.draw.choice([("before", 6), ("after", 9), ("slow", 90), ("gone", 60)])
+    every += one.draw.randrange(every)
+    with store_server.failing(one.address, every, how) as shaky:
+        one.ask_at(shaky)
+        one.run(ends=(DONE, REFUSED))
+    one.ask_at(one.address)
+
+
+STORED_FAULTS: dict[str, Callable[[Any], None]] = {
+    "storage": storage,
+    "killed": killed,
+    "killed at any time": killed_at_any_time,
+    "two at once": two_at_once,
+}
+
+
 def play(
     seed: int, template: Path, folder: Path, service: FaultyService, most_faults: int = 1
 ) -> list[str]:
@@ -252,20 +309,41 @@ def play(
         if "disk full" in kinds:
             stack.enter_context(_file_system(one.home))
         shutil.copytree(template, one.home, dirs_exist_ok=True)
-        with _watched(one, tolerant="older home" in kinds):
-            for kind in kinds:
-                one.arrive(arrivals(one.draw))
-                FAULTS[kind](one)
-                if one.draw.random() < 0.5:
-                    one.run()
-                else:
-                    # What arrives now hides what the run would have made of what it left.
-                    one.allowed |= ask("left", one.home)
-            one.run()
-        made = folder / "made"
-        shutil.copytree(one.home / "landing", made / "landing")
-        one.expect(do("rebuild", made, one.home), (DONE,))
-        wrong, published = ask("judge", one.home, made, shop.rows_in(one.files))
+        return _lived(one, kinds, FAULTS)
+
+
+def play_stored(seed: int, address: str, folder: Path, service: FaultyService) -> list[str]:
+    """Let a new home in object storage live through the history of a seed; what is wrong."""
+    one = StoredShop(folder, random.Random(seed), service, address=address)
+    names = [*STORED_FAULTS]
+    kinds = ["storage", one.draw.choice(names)]
+    one.ask_at(address)
+    one.arrive(one.files)
+    one.expect(do("build", one.home, shop.LAST, shop.LAST), (DONE,))
+    return _lived(one, kinds, STORED_FAULTS)
+
+
+def _lived(one: Shop, kinds: list[str], faults: Mapping[str, Callable[[Any], None]]) -> list[str]:
+    """Arrivals and faults by turns, then the verdict: sentences, none if all is well."""
+    with _watched(one, tolerant="older home" in kinds):
+        for kind in kinds:
+            one.arrive(arrivals(one.draw))
+            faults[kind](one)
+            if one.draw.random() < 0.5:
+                one.run()
+            else:
+                # What arrives now hides what the run would have made of what it left.
+                one.allowed |= ask("left", one.home)
+        one.run()
+    made = one.folder / "made"
+    landed = {
+        str(file.path.relative_to(one.landing)): file.path.read_bytes()
+        for table in LANDED
+        for file in list_landed(one.landing, table.name, 0, 0)
+    }
+    shop.put(made / "landing", landed)
+    one.expect(do("rebuild", made, one.home), (DONE,))
+    wrong, published = ask("judge", one.home, made, shop.rows_in(one.files))
     strange = {what[:2] for what in one.seen - one.allowed - published}
     half = [f"a reader saw another {table} of {day}" for table, day in sorted(strange)]
     return [f"{kinds}"] * bool(one.told + wrong + half) + one.told + wrong + half

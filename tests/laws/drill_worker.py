@@ -39,7 +39,6 @@ for _name in (
     importlib.import_module(_name)
 
 import numpy as np  # noqa: E402
-import polars as pl  # noqa: E402
 
 from forecast_platform.contracts import tables  # noqa: E402
 from forecast_platform.definitions import defs  # noqa: E402
@@ -52,20 +51,16 @@ from forecast_platform.drift import pictures as drift_pictures  # noqa: E402
 from forecast_platform.errors import LakeError, PlatformError, refused_by_system  # noqa: E402
 from forecast_platform.features.demand import DemandFeature, Statistic, of_demand  # noqa: E402
 from forecast_platform.home import Home  # noqa: E402
-from forecast_platform.lake import Lake, delta  # noqa: E402
+from forecast_platform.lake import delta  # noqa: E402
 from forecast_platform.lake.days import ONE_DAY  # noqa: E402
-from forecast_platform.lake.tables import _fingerprints  # noqa: E402
 from forecast_platform.replenishment.choice import pictures as choice_pictures  # noqa: E402
 from forecast_platform.settings import settings  # noqa: E402
+from forecast_platform.storage import storage_failure  # noqa: E402
 from forecast_platform.upgrading import upgrade_lake  # noqa: E402
 
 DONE, BROKEN, REFUSED = 0, 1, 3
 """Exit codes: ended well; with a traceback; with a sentence that says what to do."""
 
-Content = tuple[str, Any, int]
-"""Table, day, fingerprint of its rows."""
-
-READ = ("raw_sales", "validated_sales", "clean_demand", "features", *law_home.RECORDS)
 _GRAPH = defs.resolve_asset_graph()
 
 
@@ -132,15 +127,12 @@ def rebuild(folder: Path, source: Path) -> None:
     """Make a new home with the models and closed records of another, in one go."""
     with _ended(folder):
         law_runs.adopt_models(source, folder)
+        records = law_home.closed_records(source, law_home.RECORDS[::-1])
         hand = _hand(folder)
         hand.land()
         hand.follow(until="features")
-        theirs = law_home.at(source)
-        state = theirs.state()
-        closed = [day for day in state.days("forecasts") if day != state.span()[1]]  # type: ignore[index]
-        for name in (*reversed(law_runs.ISSUED), "replenishment_plan"):
-            rows = theirs.read(name).filter(pl.col(tables()[name].day or "").is_in(closed))
-            hand.home.lake.replace_days(tables()[name], rows, closed)
+        for name, rows, days in records:
+            hand.home.lake.replace_days(tables()[name], rows, days)
         hand.follow()
 
 
@@ -181,7 +173,9 @@ def _ended(folder: Path) -> Iterator[None]:
         os._exit(REFUSED)
     except BaseException as error:
         said.write_text(traceback.format_exc())
-        os._exit(REFUSED if refused_by_system(error) else BROKEN)
+        # As the command line tells what a person can mend from what is a fault.
+        told = storage_failure(settings().storage, error) or refused_by_system(error)
+        os._exit(REFUSED if told else BROKEN)
     os._exit(DONE)
 
 
@@ -233,31 +227,22 @@ def _set_clock(now: float) -> None:
 
 def watch(folder: Path, over: Any, seen: Any) -> None:
     """Read tables again and again; what every day of them held goes into `seen`."""
-    lake = Lake(folder / "lake")
-    found: set[Content] = set()
+    lake = law_home.at(folder).lake
+    found: set[law_home.Content] = set()
     troubles: set[str] = set()
-    names = cycle(READ)
+    names = cycle(law_home.READ)
     while not over.wait(0.05):
         try:
-            found |= _contents(lake, next(names))
+            found |= law_home.seen(lake, next(names))
         except Exception as error:
             troubles.add(f"a reader had to do with {error!r}")
     seen.send((found, troubles))
 
 
-def _contents(lake: Lake, name: str) -> set[Content]:
-    """Fingerprint of every day with rows of a table, by what a reader sees."""
-    contract = tables()[name]
-    rows = lake.scan(contract).drop_nulls(contract.day or "").collect()
-    days = rows[contract.day or ""].unique().to_list()
-    prints = _fingerprints(rows, contract, days, None)
-    return {(name, day, content) for day, content in prints.select("day", "content").rows()}
-
-
 def left(folder: Path, seen: Any) -> None:
     """What a run that broke off left to readers, whether it was recorded or not."""
-    lake = Lake(folder / "lake")
-    seen.send(set().union(*(_contents(lake, name) for name in READ)))
+    lake = law_home.at(folder).lake
+    seen.send(set().union(*(law_home.seen(lake, name) for name in law_home.READ)))
 
 
 def judge(lived: Path, made: Path, files: dict[str, int], said: Any) -> None:
@@ -288,5 +273,5 @@ def published(folder: Path, seen: Any) -> None:
     seen.send(_published(law_home.at(folder)))
 
 
-def _published(home: Home) -> set[Content]:
+def _published(home: Home) -> set[law_home.Content]:
     return {*home.lake.ledger.history().select("table", "day", "content").iter_rows()}

@@ -14,6 +14,8 @@ import polars as pl
 from forecast_platform.contracts import LANDED, tables
 from forecast_platform.graph import ISSUED
 from forecast_platform.home import Home
+from forecast_platform.lake import Lake
+from forecast_platform.lake.tables import _fingerprints
 from forecast_platform.settings import settings
 
 RECORDS = (*ISSUED, "replenishment_plan")
@@ -23,6 +25,10 @@ DATA = (
     "clean_demand", "features", "lead_times", "accuracy", "plan_outcome", "user_behaviour",
     "signal_features", "input_drift", "accuracy_drift",
 )  # fmt: skip
+READ = ("raw_sales", "validated_sales", "clean_demand", "features", *RECORDS)
+"""What readers of a home look at meanwhile."""
+Content = tuple[str, dt.date, int]
+"""Table, day, fingerprint of its rows."""
 
 
 def at(folder: Path) -> Home:
@@ -74,6 +80,26 @@ def _minus(left: pl.DataFrame, right: pl.DataFrame) -> list[dict[str, Any]]:
     )  # fmt: skip
     missing = counted.filter(pl.col("n") > pl.col("m").fill_null(0)).drop("n", "m")
     return missing.sort(by).to_dicts()
+
+
+def seen(lake: Lake, name: str) -> set[Content]:
+    """Fingerprint of every day with rows of a table, by what a reader sees."""
+    contract = tables()[name]
+    rows = lake.scan(contract).drop_nulls(contract.day or "").collect()
+    days = rows[contract.day or ""].unique().to_list()
+    prints = _fingerprints(rows, contract, days, None)
+    return {(name, day, content) for day, content in prints.select("day", "content").rows()}
+
+
+def closed_records(source: Path, names: Sequence[str]) -> list[tuple[str, pl.DataFrame, list[Any]]]:
+    """Records of a home, by name, of all its origins but the newest, and those origins."""
+    theirs = at(source)
+    state = theirs.state()
+    closed = [day for day in state.days("forecasts") if day != state.span()[1]]  # type: ignore[index]
+    return [
+        (name, theirs.read(name).filter(pl.col(tables()[name].day or "").is_in(closed)), closed)
+        for name in names
+    ]
 
 
 def contents(folder: Path, last: dt.date | None = None) -> dict[tuple[str, dt.date], int]:

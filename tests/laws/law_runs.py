@@ -132,14 +132,10 @@ def rebuild(folder: Path, files: shop.Files) -> None:
 def adopt(source: Path, folder: Path) -> None:
     """Give a rebuilt home the models and the closed records of another, and follow them."""
     adopt_models(source, folder)
-    theirs = law_home.at(source)
-    state = theirs.state()
-    closed = [day for day in state.days("forecasts") if day != state.span()[1]]  # type: ignore[index]
-    issued = {name: theirs.read(name) for name in reversed(ISSUED)}
+    records = law_home.closed_records(source, ISSUED[::-1])
     with operating(folder) as op:
-        for name, rows in issued.items():
-            contract = tables()[name]
-            op.home.lake.replace_days(contract, rows.filter(pl.col("origin").is_in(closed)), closed)
+        for name, rows, days in records:
+            op.home.lake.replace_days(tables()[name], rows, days)
         op.follow()
 
 

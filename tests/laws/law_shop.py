@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
+
+from forecast_platform.storage import Place, write_whole
 
 Files = dict[str, bytes]
 
@@ -154,11 +155,7 @@ def rows_in(files: Files) -> dict[str, int]:
     return {name: len(content.decode().strip().split("\n")) - 1 for name, content in files.items()}
 
 
-def put(landing: Path, files: Files) -> None:
+def put(landing: Place, files: Files) -> None:
     """Write files into a landing folder, each in one step, as a careful sender does."""
     for name, content in files.items():
-        path = landing / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
-        part.write_bytes(content)
-        part.replace(path)
+        write_whole(landing / name, content)

@@ -10,6 +10,7 @@ import drill_driver as drills
 import pytest
 
 from tests.connect.conftest import FaultyService, serving
+from tests.storage import store_server
 
 SEEDS = range(30)
 NIGHTLY = range(30, int(os.environ.get("DRILLS", "1000")))
@@ -31,6 +32,16 @@ def test_a_history_ends_in_the_tables_of_a_rebuild(
     seed: int, opened: Path, service: FaultyService, tmp_path: Path
 ) -> None:
     assert drills.play(seed, opened, tmp_path, service) == []
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(20))
+def test_a_history_in_object_storage_ends_in_the_tables_of_a_rebuild(
+    seed: int, service: FaultyService, tmp_path: Path
+) -> None:
+    drills.prepare()
+    with store_server.s3_server() as address:
+        assert drills.play_stored(seed, address, tmp_path, service) == []
 
 
 @pytest.mark.nightly

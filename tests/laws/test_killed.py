@@ -21,16 +21,13 @@ import law_runs
 import law_shop as shop
 from law_runs import Do
 
-from forecast_platform.contracts import tables
 from forecast_platform.lake import Lake
-from forecast_platform.lake.tables import _fingerprints
 
 ARRIVED = {
     "sales/late.csv": shop.sales([(shop.day(50), "APPLE", 40)]),
     "sales/new.csv": shop.sales(shop.sales_of(shop.DAYS)),
     "inventory/new.csv": shop.inventory([shop.DAYS]),
 }
-READ = ("raw_sales", "validated_sales", "clean_demand", "features", *law_home.RECORDS)
 _RUN = "from forecast_platform.cli import main; main()"
 _KILLED_AFTER_ROWS = """
 import os, signal
@@ -82,12 +79,8 @@ def reading(lake: Lake, *allowed: Contents) -> Iterator[list[str]]:
 
     def read() -> None:
         while not over.wait(0.1):
-            for name in READ:
-                contract = tables()[name]
-                rows = lake.scan(contract).drop_nulls(contract.day or "").collect()
-                days = rows[contract.day or ""].unique().to_list()
-                found = _fingerprints(rows, contract, days, None)
-                for day, content in found.select("day", "content").rows():
+            for table in law_home.READ:
+                for name, day, content in law_home.seen(lake, table):
                     if content not in {known.get((name, day)) for known in allowed}:
                         strange.append(f"{name} {day}")
 

@@ -22,7 +22,7 @@ import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 COMMAND = str(Path(sys.executable).parent / "forecast-platform")
-_GRACE_SECONDS = 60
+_GRACE_SECONDS = 20
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 600,
