@@ -84,6 +84,12 @@ def test_runs_wait_in_a_queue_as_embedded(tmp_path: Path) -> None:
         assert chart.get_concurrency_config() == embedded.get_concurrency_config()
 
 
+def test_what_failed_is_tried_again_as_embedded(tmp_path: Path) -> None:
+    embedded = configuration(Settings(home=tmp_path))["run_retries"]
+    chart = values()["dagsterDaemon"]["runRetries"]
+    assert chart == {"enabled": embedded["enabled"], "maxRetries": embedded["max_retries"]}
+
+
 @needs_chart
 @pytest.mark.parametrize("kind", FILES)
 def test_values_fit_the_schema_of_the_chart(kind: str) -> None:
