@@ -131,6 +131,15 @@ def test_each_source_is_an_asset_with_a_schedule(
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
 
 
+@pytest.mark.parametrize("cron", ["60 2 * * *", "0 0 30 2 *"])
+def test_a_schedule_that_never_comes_is_named_by_its_key(tmp_path: Path, cron: str) -> None:
+    (tmp_path / "sources.yaml").write_text(
+        "sources: {till: {kind: sql, address: {env: SHOP_DATABASE_URL}, "
+        f"schedule: '{cron}', tables: {{sales: {{table: x}}}}}}}}"
+    )
+    assert f"sources.till.schedule is '{cron}'" in terminal.refusal(tmp_path, "run")
+
+
 def test_definitions_with_sources_load_without_what_reads_them(tmp_path: Path) -> None:
     (tmp_path / "sources.yaml").write_text(
         "sources: {erp: {kind: sql, address: {env: NOT_SET}, tables: {sales: {table: x}}}}"

@@ -8,6 +8,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from forecast_platform.connect.config import RestSource, SqlSource, load_sources
 from forecast_platform.defs.resources import HomeResource
+from forecast_platform.errors import ConfigurationError
 from forecast_platform.settings import settings
 
 
@@ -27,10 +28,22 @@ def source_assets(
         for name in sources
     ]
     schedules = [
-        dg.ScheduleDefinition(job=job, cron_schedule=source.schedule, execution_timezone=timezone)
-        for job, source in zip(jobs, sources.values(), strict=True)
+        _schedule(name, job, sources[name].schedule, timezone)
+        for name, job in zip(sources, jobs, strict=True)
     ]
     return assets, jobs, schedules
+
+
+def _schedule(
+    name: str, job: UnresolvedAssetJobDefinition, cron: str, timezone: str
+) -> dg.ScheduleDefinition:
+    try:
+        return dg.ScheduleDefinition(job=job, cron_schedule=cron, execution_timezone=timezone)
+    except dg.DagsterInvalidDefinitionError as error:
+        raise ConfigurationError(
+            f"sources.yaml: sources.{name}.schedule is {cron!r}, which is no cron line; write it "
+            "like `15 * * * *`, or @hourly, @daily."
+        ) from error
 
 
 def _asset(name: str, source: SqlSource | RestSource) -> dg.AssetsDefinition:
